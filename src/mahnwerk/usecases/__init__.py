@@ -1,0 +1,1 @@
+"""The verbs. Each loads once, asks the kernel once, saves once."""
