@@ -1,0 +1,44 @@
+"""The layout: same noun, same name in each layer; the project speaks of itself alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "mahnwerk"
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.split("\n") if listed.returncode == 0 else []
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def test_each_kernel_noun_has_its_test_file() -> None:
+    missing = [
+        path.stem
+        for path in (SRC / "kernel").glob("*.py")
+        if path.stem != "__init__" and not list((ROOT / "tests" / "kernel").glob(f"test_{path.stem}*.py"))
+    ]
+    assert not missing, f"kernel modules without a test file of the same name: {missing}"
+
+
+def test_no_path_of_a_machine_in_the_project() -> None:
+    pattern = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/")
+    guilty = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.suffix in {".py", ".md", ".yaml", ".toml", ".typ", ".sh"}
+        and pattern.search(path.read_text("utf-8"))
+        and path != Path(__file__)
+    ]
+    assert not guilty
+
+
+def test_every_decision_fits_on_a_page() -> None:
+    long = [
+        p.name for p in (ROOT / "docs" / "decisions").glob("[0-9]*.md") if len(p.read_text("utf-8")) > 6500
+    ]
+    assert not long, f"split these decisions: {long}"
