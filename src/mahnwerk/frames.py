@@ -280,6 +280,86 @@ DECISIONS: Final[Schema] = {
 }
 """The open decision interval of each case."""
 
+# --- what comes in from files -----------------------------------------------------------------
+
+PERSON: Final = (
+    "customer_number",
+    "company",
+    "salutation",
+    "title",
+    "first_name",
+    "last_name",
+    "address_extra",
+    "street",  # with house number
+    "postcode",
+    "city",
+    "country",  # ISO 3166-1 alpha-2
+    "email",
+    "phone",
+    "iban",
+    "language",  # de, en or "" = not said
+)
+"""Fields of a person, in files, in the encrypted payload and in letters. Missing is ""."""
+
+IMPORTED_CLAIMS: Final[Schema] = {
+    "row_no": pl.Int64,  # as a spreadsheet counts: the header is row 1; 1 for an e-invoice
+    **dict.fromkeys(PERSON, pl.String),
+    "vat_id": pl.String,  # of the debtor
+    "debtor_kind": pl.String,  # consumer, business or "" = not said
+    "land": pl.String,  # BE, BY, …; null = not said
+    "creditor_key": pl.String,  # the file's word for the creditor; "" = not said
+    "creditor_name": pl.String,  # from e-invoices
+    "creditor_vat_id": pl.String,  # from e-invoices
+    "creditor_iban": pl.String,  # from e-invoices
+    "invoice_number": pl.String,
+    "reference": pl.String,  # what the payer was asked to quote, where the file says so
+    "currency": pl.String,  # EUR or CHF
+    "amount_cents": pl.Int64,  # 1..PRINCIPAL_CENTS_MAX, also of a credit note
+    "issued_on": pl.Date,
+    "due_on": pl.Date,  # null only for a credit note
+    "received_on": pl.Date,
+    "due_kind": pl.Int16,  # DueKind
+    "kind": pl.Int16,  # ClaimKind
+    "has_default_notice": pl.Boolean,
+    "agreed_rate_ppm": pl.Int64,
+    "agreed_from": pl.Date,
+    "agreed_default_rate_ppm": pl.Int64,
+    "is_secured": pl.Boolean,
+    "obligation_arose_on": pl.Date,
+    "discount_cents": pl.Int64,  # Skonto: what may be deducted …
+    "discount_until": pl.Date,  # … when paid by this day
+    "paid_cents": pl.Int64,  # already paid according to the file …
+    "paid_on": pl.Date,  # … on this day: becomes a payment fact
+    "is_credit_note": pl.Boolean,
+    "credits_invoice": pl.String,  # the invoice it lowers; "" = not said
+}
+"""Claims as a file tells them, read and checked, not yet matched with creditor and debtor."""
+
+IMPORTED_FACTS: Final[Schema] = {
+    "row_no": pl.Int64,
+    "creditor_key": pl.String,
+    "customer_number": pl.String,
+    "invoice_number": pl.String,  # "" = the whole case
+    "kind": pl.Int16,  # FactKind
+    "effective_on": pl.Date,
+    "amount_cents": pl.Int64,
+    "currency": pl.String,
+    "until_on": pl.Date,
+    "code": pl.String,  # "" = none
+    "reference": pl.String,  # names the event within its source: the same reference counts once
+    "voids_reference": pl.String,  # the reference of the fact this one undoes; "" = none
+}
+
+REJECTS: Final[Schema] = {
+    "row_no": pl.Int64,  # 0 = the file as a whole
+    "column": pl.String,  # as the file names it
+    "value": pl.String,  # as the file has it
+    "code": pl.String,  # closed vocabulary of mahnwerk.formats.rejects
+    "reason": pl.String,
+    "remedy": pl.String,
+}
+"""One row per thing wrong with a row of a file; a row with any is not imported."""
+
 # --- what comes out ---------------------------------------------------------------------------
 
 BALANCES: Final[Schema] = {
