@@ -403,7 +403,7 @@ MEASURES: Final[Schema] = {
     "case_id": pl.Int64,
     "step_id": pl.String,
     "level": pl.Int16,
-    "cycle": pl.Int32,
+    "cycle": pl.Int32,  # 1 + messages of this step the case already got; so (case, step, cycle) is unique
     "channel": pl.String,
     "procedure": pl.String,
     "demanded_cents": pl.Int64,  # open now, without the fee of this message
@@ -421,8 +421,9 @@ MEASURE_ITEMS: Final[Schema] = {
     "step_id": pl.String,  # the item's own step after this message
     "level": pl.Int16,
     "climbs": pl.Boolean,  # False = listed for completeness, keeps its level
-    "open_cents": pl.Int64,
+    "open_cents": pl.Int64,  # undisputed part, what the message asks for
     "triggers_default": pl.Boolean,
+    "lump_sum_cents": pl.Int64,  # § 288 Abs. 5 BGB, charged by this message for the claim; 0 = none
 }
 
 HELD: Final[Schema] = {
