@@ -1,1 +1,18 @@
-"""Law as data: dated values with their source, and the loader that refuses anything less."""
+"""Law as dated data: each figure with its statute, its source and the days on which it holds."""
+
+from mahnwerk.law.book import JURISDICTIONS, Law, Laws, load_laws, read_law
+from mahnwerk.law.parameters import LawError, LawGap, NoSuchRule, Parameter, Source, Value
+
+__all__ = [
+    "JURISDICTIONS",
+    "Law",
+    "LawError",
+    "LawGap",
+    "Laws",
+    "NoSuchRule",
+    "Parameter",
+    "Source",
+    "Value",
+    "load_laws",
+    "read_law",
+]
