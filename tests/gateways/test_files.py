@@ -48,7 +48,7 @@ def test_a_key_cannot_leave_the_folder(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("stop_at", ["before file write", "before file rename", "after file rename"])
 def test_stopped_anywhere_it_leaves_a_whole_file_or_none_and_can_go_on(tmp_path: Path, stop_at: str) -> None:
-    class Stop(Exception):
+    class Stop(Exception):  # noqa: N818
         pass
 
     def stop(name: str) -> None:

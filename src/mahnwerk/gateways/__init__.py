@@ -20,7 +20,7 @@ class Receipt:
     reference: str
 
 
-class NotDelivered(Exception):
+class NotDelivered(Exception):  # noqa: N818 - a word of the field, not an accident
     """The effect certainly did not happen. `is_permanent`: trying again as it is cannot help.
 
     `code` is from a closed vocabulary or an SMTP status; it never holds an address.
@@ -32,7 +32,7 @@ class NotDelivered(Exception):
         self.is_permanent = is_permanent
 
 
-class DeliveryUncertain(Exception):
+class DeliveryUncertain(Exception):  # noqa: N818 - a state, not an accident
     """Nobody can say whether the effect happened."""
 
     def __init__(self, code: str) -> None:

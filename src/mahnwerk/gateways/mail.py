@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from mahnwerk.gateways import Checkpoint, DeliveryUncertain, NotDelivered, Receipt, no_checkpoint
 
-
 _BARE_LINE_END = re.compile(rb"\r?\n|\r(?!\n)")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - refusing is an answer, not an accident
     """A use case will not do what it was asked.
 
     `problem` says what, where and why; `remedy` what to do; `exit_code` is what the shell gets.
