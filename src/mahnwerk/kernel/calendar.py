@@ -163,7 +163,7 @@ def is_covered(dates: pl.Expr) -> pl.Expr:
 
 
 def next_working_days(
-    dates: pl.Series, lands: pl.Series, *, country: str = "de", local_holidays: bool = True
+    dates: pl.Series, lands: pl.Series, *, country: pl.Series | str = "de", local_holidays: bool = True
 ) -> pl.Series:
     """`next_working_day` for a column of dates.
 
@@ -174,6 +174,7 @@ def next_working_days(
     dates : Date, FIRST_DAY..LAST_DAY, nulls allowed
     lands : String of the same length (or length 1): the debtor's Land; null or an unknown word =
         any Land's holiday counts
+    country : one for all rows, or a column of de, at, ch
 
     Returns
     -------
@@ -193,7 +194,7 @@ def add_working_days_to(
     counts: pl.Series | int,
     lands: pl.Series,
     *,
-    country: str = "de",
+    country: pl.Series | str = "de",
     local_holidays: bool = True,
     move_zero: bool = False,
 ) -> pl.Series:
@@ -208,16 +209,17 @@ def add_working_days_to(
     frame = pl.DataFrame({"day": dates.cast(pl.Date)}).with_columns(
         count=pl.lit(counts, dtype=pl.Int64) if isinstance(counts, int) else counts.cast(pl.Int64),
         land=pl.lit(lands[0] if len(lands) else None, dtype=pl.String) if len(lands) == 1 else lands,
+        country=pl.lit(country) if isinstance(country, str) else country,
     )
     _check_bounds(frame)
-    known = list(regions(country))
     frame = frame.with_columns(
-        at=(pl.col("day") - pl.lit(FIRST_DAY)).dt.total_days().cast(pl.Int64),
-        land=pl.when(pl.col("land").is_in(known)).then("land"),
+        at=(pl.col("day") - pl.lit(FIRST_DAY)).dt.total_days().cast(pl.Int64)
     ).with_row_index("row")
     parts: list[pl.DataFrame] = []
-    for (land,), group in frame.group_by("land"):
-        before, ordered = _working_days(None if land is None else str(land), country, local_holidays)
+    for (nation, region), group in frame.group_by("country", "land"):
+        where = str(nation)
+        land = str(region) if region in regions(where) else None
+        before, ordered = _working_days(land, where, local_holidays)
         first = before.gather(group["at"])
         # counting starts on the day after, so a working day itself does not count
         is_open = (ordered.gather(first) == group["day"]).cast(pl.Int64)
