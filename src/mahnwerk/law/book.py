@@ -53,6 +53,9 @@ class Law(Mapping[str, Parameter]):
     def __hash__(self) -> int:
         return hash(self.hash)
 
+    def __reduce__(self) -> tuple[type[Law], tuple[str, dict[str, str], str]]:
+        return (Law, (self.jurisdiction, self._texts, self._shown))  # parsed anew in another process
+
     def __repr__(self) -> str:
         return f"Law({self.jurisdiction!r}, {len(self)} parameters, {self.hash[:12]})"
 
