@@ -229,6 +229,13 @@ def test_deferrals_in_a_row_and_without_end() -> None:
     assert began({}, sent=sent, happened=facts(open_end, refused)) == (None, None, None)
 
 
+def test_absurd_date_does_not_stop_the_others() -> None:
+    absurd = {"claim_id": 2, "due_kind": DueKind.CALENDAR, "due_on": D("9998-12-31")}
+    for_ever = facts((FactKind.DEFERRAL_GRANTED, "2026-08-20", {"until_on": D("9998-12-31")}))
+    found = default_began(claims({"due_kind": DueKind.CALENDAR}, absurd), notices(), for_ever, LAWS)
+    assert found["default_began_on"].to_list() == [D("9999-01-01")] * 2
+
+
 def test_no_due_date_means_due_at_once() -> None:
     claim = {"due_on": None, "issued_on": D("2026-09-01")}
     assert began(claim, sent=notices((1, 7, "2026-09-10", None)))[0] == D("2026-09-11")

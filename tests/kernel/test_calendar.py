@@ -88,6 +88,8 @@ def test_outside_the_calendar() -> None:
             calendar.next_working_day(day)
         with pytest.raises(calendar.CalendarError, match="1 such dates"):
             calendar.next_working_days(pl.Series([day]), pl.Series(["BE"]))
+        kept = calendar.next_working_days(pl.Series([day]), pl.Series(["BE"]), keep_uncovered=True)
+        assert kept.to_list() == [day]
         covered = pl.DataFrame({"day": [day, None, date(2026, 1, 1)]})
         assert covered.select(calendar.is_covered(pl.col("day"))).to_series().to_list() == [False, True, True]
     with pytest.raises(calendar.CalendarError, match="beyond 2100-12-31"):

@@ -86,7 +86,8 @@ def default_began(
     Parameters
     ----------
     claims : CLAIMS plus `land` String and `is_consumer` Boolean of the case; null `is_consumer` counts
-        as consumer, null `due_on` as due on `issued_on` (§ 271 BGB). Dates within `calendar`
+        as consumer, null `due_on` as due on `issued_on` (§ 271 BGB). A date outside `calendar` is not
+        moved by § 193
     notices_received : claim_id Int64 · received_on Date (null = not received) · pay_by Date (null = the
         notice sets none) · message_id Int64 (optional); only messages that demand payment
     facts : FACTS, without voided ones and those after the day asked
@@ -96,10 +97,6 @@ def default_began(
     -------
     One row per claim: claim_id · default_began_on Date (null = none; may lie after the day asked) ·
     default_ground String, of GROUNDS · trigger_message_id Int64, the notice that did it
-
-    Raises
-    ------
-    CalendarError : a date outside the calendar.
 
     Guarantees
     ----------
@@ -238,8 +235,13 @@ def _notices(received: pl.DataFrame) -> pl.DataFrame:
 
 
 def _moved(frame: pl.DataFrame, column: str, chosen: ArrearsSettings) -> pl.Series:
+    """§ 193; a date no calendar knows stays: it is absurd, and must not stop the other claims."""
     return calendar.next_working_days(
-        frame[column], frame["land"], country=frame["jurisdiction"], local_holidays=chosen.local_holidays
+        frame[column],
+        frame["land"],
+        country=frame["jurisdiction"],
+        local_holidays=chosen.local_holidays,
+        keep_uncovered=True,
     )
 
 

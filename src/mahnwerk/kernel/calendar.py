@@ -163,7 +163,12 @@ def is_covered(dates: pl.Expr) -> pl.Expr:
 
 
 def next_working_days(
-    dates: pl.Series, lands: pl.Series, *, country: pl.Series | str = "de", local_holidays: bool = True
+    dates: pl.Series,
+    lands: pl.Series,
+    *,
+    country: pl.Series | str = "de",
+    local_holidays: bool = True,
+    keep_uncovered: bool = False,
 ) -> pl.Series:
     """`next_working_day` for a column of dates.
 
@@ -175,6 +180,7 @@ def next_working_days(
     lands : String of the same length (or length 1): the debtor's Land; null or an unknown word =
         any Land's holiday counts
     country : one for all rows, or a column of de, at, ch
+    keep_uncovered : leave dates outside the calendar where they are, instead of refusing the column
 
     Returns
     -------
