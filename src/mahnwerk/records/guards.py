@@ -1,0 +1,271 @@
+"""What no model can say, said to the database: composite foreign keys, append-only tables, tenants' walls.
+
+`install` is called by the migration that follows each change of the tables; tests hold the database against
+the lists below, so a later migration that loses a guard (SQLite rebuilds tables) does not pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
+    ("creditors", ("tenant_id",), "tenants", ("id",)),
+    ("persons", ("tenant_id",), "tenants", ("id",)),
+    ("blind_indexes", ("tenant_id",), "tenants", ("id",)),
+    ("runs", ("tenant_id",), "tenants", ("id",)),
+    ("imported_files", ("tenant_id",), "tenants", ("id",)),
+    ("audit_entries", ("tenant_id",), "tenants", ("id",)),
+    ("mandates", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("feeds", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("cases", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("case_participants", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("case_aliases", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("claims", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("claims", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("facts", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("facts", ("tenant_id", "claim_id"), "claims", ("tenant_id", "id")),
+    ("facts", ("tenant_id", "message_id"), "messages", ("tenant_id", "id")),
+    ("facts", ("tenant_id", "case_id", "voids_fact_no"), "facts", ("tenant_id", "case_id", "fact_no")),
+    ("designations", ("tenant_id", "claim_id"), "claims", ("tenant_id", "id")),
+    ("designations", ("tenant_id", "case_id", "fact_no"), "facts", ("tenant_id", "case_id", "fact_no")),
+    ("messages", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("messages", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
+    ("message_items", ("tenant_id", "message_id"), "messages", ("tenant_id", "id")),
+    ("message_items", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("message_items", ("tenant_id", "claim_id"), "claims", ("tenant_id", "id")),
+    ("permits", ("tenant_id", "message_id"), "messages", ("tenant_id", "id")),
+    ("run_chunks", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
+    ("decisions", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("decisions", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
+)
+
+TENANT_TABLES = tuple(dict.fromkeys(table for table, *_ in FOREIGN_KEYS))
+
+APPEND_ONLY = {
+    "facts": "a fact is never changed; add a fact that voids it",
+    "designations": "a designation is never changed; void the payment and record it again",
+    "claims": "a claim is never changed; add a fact (credit note, claim moved, claim closed)",
+    "permits": "a permit is never changed; ask again",
+    "audit_entries": "the audit trail is never changed",
+    "run_chunks": "a saved chunk is never changed",
+}
+
+_LETTER = ("recipient_id", "channel", "demanded_cents", "fee_cents", "pay_by", "sealed_at", "sealed_on")
+_EVIDENCE = (*_LETTER, "statement_hash", "bytes_hash", "file_name")
+_TRANSITIONS = (
+    ("planned", ("sealed", "sending", "withdrawn")),
+    ("withdrawn", ("planned",)),
+    ("sealed", ("planned", "sending", "withdrawn")),
+    ("sending", ("sent", "failed", "uncertain", "planned")),
+    ("uncertain", ("sent", "failed")),
+    ("sent", ()),
+    ("failed", ()),
+)
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A refusal: on `event` of `table`, if `when` holds (`{ne}` = differs, null-safe), say `message`."""
+
+    name: str
+    table: str
+    event: str  # UPDATE | DELETE | INSERT
+    message: str
+    when: str = ""
+    is_query: bool = False  # `when` looks into another table
+
+
+def _changed(*columns: str) -> str:
+    return "(" + " OR ".join(f"OLD.{column} {{ne}} NEW.{column}" for column in columns) + ")"
+
+
+def _forbidden_transition() -> str:
+    allowed = [
+        f"(OLD.state = '{old}' AND NEW.state IN ({', '.join(repr(state) for state in new)}))"
+        for old, new in _TRANSITIONS
+        if new
+    ]
+    return f"OLD.state <> NEW.state AND NOT ({' OR '.join(allowed)})"
+
+
+def _triggers() -> tuple[Trigger, ...]:
+    found = [
+        Trigger(f"{table}_no_{event.lower()}", table, event, message)
+        for table, message in APPEND_ONLY.items()
+        for event in ("UPDATE", "DELETE")
+    ]
+    found += [
+        Trigger(f"{table}_no_delete", table, "DELETE", f"{table}: rows are kept")
+        for table in ("decisions", "messages", "persons", "cases", "runs")
+    ]
+    left = "IN ('sending', 'sent', 'failed', 'uncertain')"
+    parent = "EXISTS (SELECT 1 FROM messages m WHERE m.id = {row}.message_id AND m.state NOT IN ('planned', 'withdrawn'))"
+    items = "the claims a sealed message listed are never changed"
+    found += [
+        Trigger(
+            "decisions_only_close",
+            "decisions",
+            "UPDATE",
+            "a closed decision is never changed; of an open one only its end, next look and detail",
+            "OLD.until_on IS NOT NULL OR "
+            + _changed("id", "tenant_id", "case_id", "run_id", "outcome", "reason", "from_on"),
+        ),
+        Trigger(
+            "messages_key_stays",
+            "messages",
+            "UPDATE",
+            "case, step, cycle and attempt of a message are never changed",
+            _changed("id", "tenant_id", "case_id", "step_id", "cycle", "attempt"),
+        ),
+        Trigger(
+            "messages_evidence_stays",
+            "messages",
+            "UPDATE",
+            "what a message said is never changed after it left",
+            f"OLD.state {left} AND NEW.state <> 'planned' AND " + _changed(*_EVIDENCE),
+        ),
+        Trigger(
+            "messages_state_order",
+            "messages",
+            "UPDATE",
+            "this change of a message's state is not allowed",
+            _forbidden_transition(),
+        ),
+        Trigger(
+            "persons_only_shred",
+            "persons",
+            "UPDATE",
+            "a version of a person is never changed; add a version, or shred it",
+            _changed("id", "tenant_id", "person_id", "version", "recorded_at")
+            + " OR OLD.state = 'shredded'"
+            + " OR ("
+            + _changed("payload", "payload_hmac")
+            + " AND NEW.state <> 'shredded')",
+        ),
+        Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
+        Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
+        Trigger("message_items_no_insert", "message_items", "INSERT", items, parent.format(row="NEW"), True),
+    ]
+    return tuple(found)
+
+
+TRIGGERS = _triggers()
+NO_TRUNCATE = (*APPEND_ONLY, "decisions", "messages", "message_items", "persons", "cases", "runs")
+
+
+def _sqlite_trigger(trigger: Trigger) -> str:
+    when = f"WHEN {trigger.when.format(ne='IS NOT')}" if trigger.when else ""
+    return (
+        f"CREATE TRIGGER {trigger.name} BEFORE {trigger.event} ON {trigger.table} {when} "
+        f"BEGIN SELECT RAISE(ABORT, '{trigger.message.replace(chr(39), chr(39) * 2)}'); END"
+    )
+
+
+def _postgres_trigger(trigger: Trigger) -> list[str]:
+    message = trigger.message.replace("'", "''")
+    head = f"CREATE TRIGGER {trigger.name} BEFORE {trigger.event} ON {trigger.table} FOR EACH ROW"
+    if trigger.is_query:
+        returns = "OLD" if trigger.event == "DELETE" else "NEW"
+        return [
+            f"CREATE OR REPLACE FUNCTION {trigger.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF {trigger.when} THEN RAISE EXCEPTION '{message}' USING ERRCODE = 'restrict_violation'; "
+            f"END IF; RETURN {returns}; END $$",
+            f"{head} EXECUTE FUNCTION {trigger.name}()",
+        ]
+    when = f"WHEN ({trigger.when.format(ne='IS DISTINCT FROM')})" if trigger.when else ""
+    return [f"{head} {when} EXECUTE FUNCTION mahnwerk_refuse('{message}')"]
+
+
+_REFUSE = (
+    "CREATE OR REPLACE FUNCTION mahnwerk_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$"
+)
+
+
+def trigger_sql(vendor: str) -> list[str]:
+    """Statements that create all triggers."""
+    if vendor == "sqlite":
+        return [_sqlite_trigger(trigger) for trigger in TRIGGERS]
+    statements = [_REFUSE]
+    for trigger in TRIGGERS:
+        statements += _postgres_trigger(trigger)
+    for table in NO_TRUNCATE:
+        statements.append(
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION mahnwerk_refuse('{table}: rows are kept')"
+        )
+    return statements
+
+
+def drop_trigger_sql(vendor: str) -> list[str]:
+    """Statements that remove all triggers; for migrations and for tests that empty the tables."""
+    if vendor == "sqlite":
+        return [f"DROP TRIGGER IF EXISTS {trigger.name}" for trigger in TRIGGERS]
+    names = [(trigger.name, trigger.table) for trigger in TRIGGERS]
+    names += [(f"{table}_no_truncate", table) for table in NO_TRUNCATE]
+    return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in names]
+
+
+def _clauses(table: str) -> list[tuple[str, str]]:
+    found = []
+    for source, columns, target, target_columns in FOREIGN_KEYS:
+        if source == table:
+            name = f"{table}_{columns[-1].removesuffix('_id')}_fk"
+            clause = (
+                f"FOREIGN KEY ({', '.join(columns)}) REFERENCES {target} ({', '.join(target_columns)}) "
+                "DEFERRABLE INITIALLY DEFERRED"
+            )
+            found.append((name, clause))
+    return found
+
+
+def _rebuild_sqlite(cursor: Any, table: str) -> None:
+    """Create the (empty) table again with its foreign keys: SQLite cannot add one later."""
+    cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table})")  # noqa: S608 – names from the list above
+    if cursor.fetchone()[0]:
+        raise RuntimeError(f"{table} holds rows: its foreign keys can only be built into an empty table.")
+    cursor.execute(
+        "SELECT type, sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL ORDER BY type DESC",
+        [table],
+    )
+    statements = cursor.fetchall()
+    create = next(sql for kind, sql in statements if kind == "table")
+    extra = "".join(f", CONSTRAINT {name} {clause}" for name, clause in _clauses(table))
+    cursor.execute(f"DROP TABLE {table}")
+    cursor.execute(create[: create.rindex(")")] + extra + ")")
+    for kind, sql in statements:
+        if kind == "index":
+            cursor.execute(sql)
+
+
+def policy_sql() -> list[str]:
+    """Row-level security: a connection sees and writes the rows of the tenant it named, no others."""
+    statements = []
+    mine = "tenant_id = (SELECT NULLIF(current_setting('app.tenant_id', true), '')::bigint)"
+    for table in TENANT_TABLES:
+        statements += [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant_only ON {table} USING ({mine}) WITH CHECK ({mine})",
+        ]
+    return statements
+
+
+def install(apps: Any, schema_editor: Any) -> None:
+    """Put all guards into a database whose tables are empty."""
+    connection = schema_editor.connection
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            for table in TENANT_TABLES:
+                _rebuild_sqlite(cursor, table)
+        else:
+            for table in TENANT_TABLES:
+                for name, clause in _clauses(table):
+                    cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {clause}")
+            for statement in policy_sql():
+                cursor.execute(statement)
+        for statement in trigger_sql(connection.vendor):
+            cursor.execute(statement)

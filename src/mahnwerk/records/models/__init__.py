@@ -1,0 +1,44 @@
+"""The tables. Every one but the two of the key store carries `tenant_id`, in every unique key as well.
+
+All ids are made by the application (ids.py). What no model can say – composite foreign keys, append-only
+tables, row-level security – is in guards.py. The class of each column is in field_classes.py.
+"""
+
+from mahnwerk.records.models.cases import (
+    Case,
+    CaseAlias,
+    CaseParticipant,
+    Claim,
+    Designation,
+    Fact,
+)
+from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
+from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
+from mahnwerk.records.models.runs import AuditEntry, Decision, ImportedFile, Run, RunChunk
+from mahnwerk.records.models.tenants import Creditor, Feed, Mandate, Tenant
+
+__all__ = [
+    "AuditEntry",
+    "BlindIndex",
+    "Case",
+    "CaseAlias",
+    "CaseParticipant",
+    "Claim",
+    "Creditor",
+    "Decision",
+    "Designation",
+    "Fact",
+    "Feed",
+    "ImportedFile",
+    "Mandate",
+    "Message",
+    "MessageItem",
+    "MessageState",
+    "Permit",
+    "Person",
+    "PersonKey",
+    "Run",
+    "RunChunk",
+    "Tenant",
+    "TenantKey",
+]
