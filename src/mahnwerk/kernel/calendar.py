@@ -188,11 +188,18 @@ def next_working_days(
 
     Raises
     ------
-    CalendarError : a date outside the calendar (mask with `is_covered` first).
+    CalendarError : a date outside the calendar, unless `keep_uncovered`.
     """
-    return add_working_days_to(
-        dates, 0, lands, country=country, local_holidays=local_holidays, move_zero=True
+    import polars as pl
+
+    inside = dates
+    if keep_uncovered:
+        own = pl.col(dates.name)
+        inside = dates.to_frame().select(pl.when(is_covered(own)).then(own)).to_series()
+    moved = add_working_days_to(
+        inside, 0, lands, country=country, local_holidays=local_holidays, move_zero=True
     )
+    return moved.fill_null(dates) if keep_uncovered else moved
 
 
 def add_working_days_to(
