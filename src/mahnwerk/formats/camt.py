@@ -1,0 +1,338 @@
+"""CAMT.052, .053 and .054 (ISO 20022), any version: bytes in, a checked `BankFile` out.
+
+Elements are found by local name, so every version's namespace is read alike. A batch booking with
+details becomes one entry per detail when the details add up to the booking, so each payment in it can
+find its claim; otherwise the booking stays whole and a warning says so. 052 is an interim report and
+054 a notification: neither need have balances.
+
+Sources
+-------
+ISO 20022 message definitions camt.052/053/054.001.01–.10; the German rules (DK, Anlage 3) for returns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from io import BytesIO
+from zipfile import BadZipFile, ZipFile
+
+from lxml import etree
+
+from mahnwerk.formats import xml_door
+from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish, minor_units
+
+ZIP_MEMBERS_MAX = 500
+ZIP_BYTES_MAX = 200 * 1024 * 1024
+ZIP_RATIO_MAX = 200
+
+_OPENING = ("OPBD", "PRCD", "OPAV")
+_CLOSING = ("CLBD", "CLAV", "ITBD")
+
+Node = etree._Element
+
+
+def read(data: bytes, *, source: str = "camt file") -> BankFile:
+    """Read one camt message.
+
+    Raises
+    ------
+    BankFileError : not a camt message, an unreadable amount or date, balances that do not add up.
+    xml_door.XmlRefused : a document type declaration, entities, or more than the door's limits.
+    """
+    root = xml_door.parse(data)
+    message = next((child for child in root if isinstance(child.tag, str)), None)
+    name = _local(message) if message is not None else ""
+    family = {
+        "BkToCstmrAcctRpt": "camt.052",
+        "BkToCstmrStmt": "camt.053",
+        "BkToCstmrDbtCdtNtfctn": "camt.054",
+    }
+    if message is None or name.removesuffix("V01") not in family:
+        raise BankFileError(
+            f"the root holds {name or 'nothing'}, not a bank-to-customer message",
+            source,
+            "Export the statement as camt.052, camt.053 or camt.054",
+        )
+    notes: list[str] = []
+    records = [child for child in message if _local(child) in ("Stmt", "Rpt", "Ntfctn")]
+    if not records:
+        raise BankFileError("it holds no statement, report or notification", source)
+    kind = family[name.removesuffix("V01")]
+    drafts = [
+        _statement(record, kind, f"{source}, statement {no}", notes) for no, record in enumerate(records, 1)
+    ]
+    return finish(kind, [draft.done() for draft in drafts], notes, source=source)
+
+
+def read_zip(data: bytes, *, source: str = "camt archive") -> list[tuple[str, BankFile]]:
+    """Read each camt file of an archive, whose sizes are limited before anything is unpacked."""
+    try:
+        archive = ZipFile(BytesIO(data))
+    except BadZipFile:
+        raise BankFileError("this is not a readable zip archive", source) from None
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    total = sum(info.file_size for info in members)
+    packed = max(1, sum(info.compress_size for info in members))
+    if len(members) > ZIP_MEMBERS_MAX or total > ZIP_BYTES_MAX or total > ZIP_RATIO_MAX * packed:
+        raise BankFileError(
+            f"{len(members)} files, {total} bytes unpacked from {packed}: over the limits for an archive",
+            source,
+            "Unpack it yourself and import the files one by one",
+        )
+    files = []
+    for info in members:
+        if info.filename.lower().endswith(".zip"):
+            raise BankFileError(f"{info.filename}: an archive inside an archive", source)
+        with archive.open(info) as member:
+            content = member.read(info.file_size + 1)
+        if len(content) > info.file_size:
+            raise BankFileError(f"{info.filename} unpacks to more than it declares", source)
+        files.append((info.filename, read(content, source=f"{source}/{info.filename}")))
+    return files
+
+
+def _statement(record: Node, kind: str, where: str, notes: list[str]) -> Draft:
+    draft = Draft(is_interim=kind != "camt.053", statement_id=_text(record, "Id"))
+    accounts = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
+    draft.account = next((found for path in accounts if (found := _text(record, path))), "")
+    draft.account_owner = _text(record, "Acct/Ownr/Nm") or _text(record, "Acct/Nm")
+    number = _text(record, "ElctrncSeqNb") or _text(record, "LglSeqNb")
+    draft.number = int(number) if number.isdigit() else None
+    draft.from_on = _day(_text(record, "FrToDt/FrDtTm"), where) if _text(record, "FrToDt/FrDtTm") else None
+    draft.to_on = _day(_text(record, "FrToDt/ToDtTm"), where) if _text(record, "FrToDt/ToDtTm") else None
+    _balances(record, draft, where)
+    entries = list(_all(record, "Ntry"))
+    if not draft.currency:
+        draft.currency = _text(record, "Acct/Ccy") or next(
+            (amount.get("Ccy", "") for entry in entries for amount in _all(entry, "Amt")), "EUR"
+        )
+    for number_, node in enumerate(entries, 1):
+        draft.entries.extend(_entry(node, number_, f"{where}, entry {number_}", notes))
+    return draft
+
+
+def _balances(record: Node, draft: Draft, where: str) -> None:
+    found: dict[str, tuple[int, str]] = {}
+    for balance in _all(record, "Bal"):
+        code = (
+            _text(balance, "Tp/CdOrPrtry/Cd")
+            or _text(balance, "Tp/CdOrPrtry/Prtry")
+            or _text(balance, "Tp/Cd")
+        )
+        cents, currency = _amount(balance, where)
+        found.setdefault(code, (_signed(balance, cents), currency))
+    account_currency = _text(record, "Acct/Ccy")
+    for code in _OPENING:
+        if code in found:
+            draft.opening_cents, draft.currency = found[code]
+            break
+    for code in _CLOSING:
+        if code in found and (not draft.currency or found[code][1] == draft.currency):
+            draft.closing_cents = found[code][0]
+            draft.currency = draft.currency or found[code][1]
+            break
+    if account_currency:
+        draft.currency = account_currency
+
+
+def _entry(node: Node, number: int, where: str, notes: list[str]) -> Iterator[Entry]:
+    cents, currency = _amount(node, where)
+    total = _signed(node, cents)
+    booked = _date(node, "BookgDt", where) or _date(node, "ValDt", where)
+    if booked is None:
+        raise BankFileError("neither booking date nor value date is given", where)
+    value = _date(node, "ValDt", where) or booked
+    status = _text(node, "Sts/Cd") or _text(node, "Sts/Prtry") or _text(node, "Sts")
+    is_reversal = _text(node, "RvslInd") == "true"
+    details = [detail for group in _all(node, "NtryDtls") for detail in _all(group, "TxDtls")]
+    # Older versions (052/054.001.01) put the details directly into the entry.
+    details = details or list(_all(node, "TxDtls"))
+    parts = [_detail_amount(detail, node, currency, where) for detail in details]
+    splits = len(details) > 1 and None not in parts and sum(part or 0 for part in parts) == total
+    if len(details) > 1 and not splits:
+        notes.append(f"{where}: the {len(details)} details do not add up to the booking, which stays whole")
+    chosen = list(zip(details, parts, strict=True)) if splits else [(details[0] if details else None, total)]
+    for detail, part in chosen:
+        yield _one(
+            node, detail, part if part is not None else total, currency, booked, value, where,
+            batch_no=number if splits else 0, is_pending=status == "PDNG", is_reversal=is_reversal,
+        )  # fmt: skip
+
+
+def _one(
+    node: Node, detail: Node | None, cents: int, currency: str, booked: dt.date, value: dt.date, where: str,
+    *, batch_no: int, is_pending: bool, is_reversal: bool,
+) -> Entry:  # fmt: skip
+    name, iban = _counterparty(detail, is_credit=cents > 0, is_reversal=is_reversal)
+    reason = ""
+    original: tuple[int, str] | None = None
+    charges = 0
+    remittance: list[str] = []
+    structured = end_to_end = mandate = ""
+    if detail is not None:
+        reason = (
+            _text(detail, "RtrInf/Rsn/Cd")
+            or _text(detail, "RtrInf/Rsn/Prtry")
+            or _text(detail, "RtrInf/RtrRsn/Cd")
+        )
+        remittance = [(_own_text(line)) for line in _all(detail, "RmtInf/Ustrd")]
+        structured = _text(detail, "RmtInf/Strd/CdtrRefInf/Ref") or _text(
+            detail, "RmtInf/Strd/CdtrRefInf/CdtrRef"
+        )
+        end_to_end = _text(detail, "Refs/EndToEndId")
+        mandate = _text(detail, "Refs/MndtId")
+        instructed = _first(detail, "AmtDtls/InstdAmt/Amt")
+        if instructed is not None and instructed.get("Ccy", currency) != currency:
+            foreign = instructed.get("Ccy", "")
+            original = minor_units(_own_text(instructed), foreign, where), foreign
+        charges = _charges(detail, currency, where)
+    extra = _text(node, "AddtlNtryInf")
+    if not remittance and detail is not None and _text(detail, "AddtlTxInf"):
+        remittance = [_text(detail, "AddtlTxInf")]
+    return Entry(
+        booked_on=booked,
+        value_on=value,
+        amount_cents=cents,
+        currency=currency,
+        kind=_kind(node, detail, cents, reason, is_reversal),
+        counterparty_name=name,
+        counterparty_iban=iban,
+        remittance=" ".join(part for part in remittance if part),
+        structured_reference=structured.replace(" ", ""),
+        end_to_end_id="" if end_to_end in ("NOTPROVIDED", "NONREF") else end_to_end,
+        mandate_id=mandate,
+        bank_reference=(_text(detail, "Refs/AcctSvcrRef") if detail is not None else "")
+        or _text(node, "AcctSvcrRef")
+        or _text(node, "NtryRef"),
+        return_reason=reason,
+        charges_cents=charges,
+        original_amount_cents=original[0] if original else None,
+        original_currency=original[1] if original else "",
+        booking_text=extra,
+        batch_no=batch_no,
+        is_pending=is_pending,
+    )
+
+
+def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:
+    """The signed amount of one detail in the booking's currency, or None where none is given."""
+    for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
+        amount = _first(detail, path)
+        if amount is not None and amount.get("Ccy", currency) == currency:
+            cents = minor_units(_own_text(amount), currency, where)
+            mark = _text(detail, "CdtDbtInd") or _text(node, "CdtDbtInd")
+            return -cents if mark == "DBIT" else cents
+    return None
+
+
+def _charges(detail: Node, currency: str, where: str) -> int:
+    records = list(_all(detail, "Chrgs/Rcrd")) or list(_all(detail, "Chrgs"))
+    total = 0
+    for record in records:
+        amount = _first(record, "Amt")
+        if amount is not None and amount.get("Ccy", currency) == currency:
+            cents = minor_units(_own_text(amount), currency, where)
+            total += -cents if _text(record, "CdtDbtInd") == "CRDT" else cents
+    return total
+
+
+def _counterparty(detail: Node | None, *, is_credit: bool, is_reversal: bool) -> tuple[str, str]:
+    """Who is on the other side. A reversal keeps the parties of the booking it undoes."""
+    if detail is None:
+        return "", ""
+    other = "Dbtr" if is_credit != is_reversal else "Cdtr"
+    name = ""
+    for path in (f"Ultmt{other}/Nm", f"Ultmt{other}/Pty/Nm", f"{other}/Nm", f"{other}/Pty/Nm"):
+        name = name or _text(detail, f"RltdPties/{path}")
+    iban = _text(detail, f"RltdPties/{other}Acct/Id/IBAN") or _text(
+        detail, f"RltdPties/{other}Acct/Id/Othr/Id"
+    )
+    return name, iban.replace(" ", "")
+
+
+def _kind(node: Node, detail: Node | None, cents: int, reason: str, is_reversal: bool) -> str:
+    """Kind of movement, from the domain code where given, else from the German GVC."""
+    where = detail if detail is not None and _first(detail, "BkTxCd") is not None else node
+    family = _text(where, "BkTxCd/Domn/Fmly/Cd")
+    sub = _text(where, "BkTxCd/Domn/Fmly/SubFmlyCd")
+    gvc = _text(where, "BkTxCd/Prtry/Cd").split("+")
+    number = gvc[1] if len(gvc) > 1 else ""
+    if (
+        reason
+        or sub in ("UPDD", "RRTN", "RCDD", "PRDD", "ARET")
+        or number in ("108", "109", "159", "181", "182", "183", "184")
+    ):
+        return "return"
+    if is_reversal:
+        return "reversal"
+    if family in ("IDDT",) or number in ("171", "174", "192", "194"):
+        return "direct_debit_in" if cents > 0 else "direct_debit_out"
+    if family in ("RDDT",) or number in ("104", "105"):
+        return "direct_debit_out" if cents < 0 else "direct_debit_in"
+    if sub in ("CHRG", "COMM", "FEES") or number in ("808", "805"):
+        return "charge"
+    if sub == "INTR" or number in ("814",):
+        return "interest"
+    if family in ("CCRD", "MCRD") or number in ("106", "107"):
+        return "card"
+    if family == "CNTR" or number in ("082", "083"):
+        return "cash"
+    return "transfer_in" if cents > 0 else "transfer_out"
+
+
+# --- reading the tree by local names ----------------------------------------------------------
+
+
+def _local(node: Node) -> str:
+    tag = node.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _all(node: Node, path: str) -> Iterator[Node]:
+    head, _, rest = path.partition("/")
+    for child in node:
+        if _local(child) == head:
+            if rest:
+                yield from _all(child, rest)
+            else:
+                yield child
+
+
+def _first(node: Node, path: str) -> Node | None:
+    return next(_all(node, path), None)
+
+
+def _own_text(node: Node) -> str:
+    return (node.text or "").strip()
+
+
+def _text(node: Node, path: str) -> str:
+    found = _first(node, path)
+    return _own_text(found) if found is not None else ""
+
+
+def _amount(node: Node, where: str) -> tuple[int, str]:
+    amount = _first(node, "Amt")
+    if amount is None:
+        raise BankFileError("the amount is missing", where)
+    currency = amount.get("Ccy", "")
+    if len(currency) != 3:
+        raise BankFileError(f"currency {currency!r} is not a three-letter code", where)
+    return minor_units(_own_text(amount), currency, where), currency
+
+
+def _signed(node: Node, cents: int) -> int:
+    return -cents if _text(node, "CdtDbtInd") == "DBIT" else cents
+
+
+def _date(node: Node, name: str, where: str) -> dt.date | None:
+    text = _text(node, f"{name}/Dt") or _text(node, f"{name}/DtTm")
+    return _day(text, where) if text else None
+
+
+def _day(text: str, where: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise BankFileError(f"date {text!r} does not exist", where) from None
