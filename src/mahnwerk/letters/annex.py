@@ -1,0 +1,207 @@
+"""The tables of a letter: its invoices, and page two, where each figure shows its ground."""
+
+from __future__ import annotations
+
+from mahnwerk.frames import Role
+from mahnwerk.letters.context import Context
+from mahnwerk.letters.document import Table
+from mahnwerk.letters.formatting import clean, day_long, day_short, number, percent
+from mahnwerk.letters.model import Item, Line, Party, Payment
+
+
+def items_table(context: Context) -> Table:
+    """One row per claim with its own state, then what the sum to pay is made of."""
+    letter = context.letter
+    word = context.wording.word
+    head = tuple(word(f"items/{key}") for key in ("invoice", "issued", "due", "status", "original", "open"))
+    return Table(
+        kind="items",
+        title=word("items/title"),
+        intro="",
+        head=head,
+        align="llllrr",
+        rows=tuple(_item_row(context, item) for item in letter.items),
+        sums=_item_sums(context),
+    )
+
+
+def _item_row(context: Context, item: Item) -> tuple[str, ...]:
+    language = context.letter.language
+    status = clean(item.status) or (context.wording.word(f"status/{item.step}") if item.step else "")
+    return (
+        clean(item.invoice_number),
+        day_short(item.issued_on, language),
+        day_short(item.due_on, language),
+        status if item.is_demanded else f"{status} *".strip(),
+        context.money(item.original_cents),
+        context.money(item.principal_open_cents),
+    )
+
+
+def _item_sums(context: Context) -> tuple[tuple[str, str, bool], ...]:
+    letter = context.letter
+    counted = letter.demanded_items
+    parts = (
+        ("sum_principal", sum(item.principal_open_cents for item in counted)),
+        ("sum_interest", sum(item.interest_open_cents for item in counted)),
+        ("sum_costs", sum(item.costs_open_cents for item in counted)),
+    )
+    extra = any(cents for _, cents in parts[1:])
+    total = "sum_demand" if letter.is_demanding else "sum_open"
+    rows = [(context.one(f"items/{key}"), context.money(cents), False) for key, cents in parts if cents] if extra else []
+    if extra or len(letter.items) > 1:
+        rows.append((context.one(f"items/{total}"), context.money(letter.demand_cents), True))
+    return tuple(rows)
+
+
+def annex_tables(context: Context) -> tuple[Table, ...]:
+    """The derivation, the interest schedule and the payments, each where there is something to show."""
+    if "annex" not in context.flags:
+        return ()
+    letter = context.letter
+    return (
+        *((_lines_table(context),) if letter.lines else ()),
+        *((_interest_table(context),) if letter.interest_rows else ()),
+        *((_payments_table(context),) if letter.payments else ()),
+    )
+
+
+def _lines_table(context: Context) -> Table:
+    letter, word = context.letter, context.wording.word
+    total = sum(line.amount_cents for line in letter.lines)
+    return Table(
+        kind="lines",
+        title=word("annex/title"),
+        intro=context.one("annex/intro"),
+        head=tuple(word(f"annex/{key}") for key in ("what", "basis", "source", "amount")),
+        align="lllr",
+        rows=tuple(
+            (_label(context, line), _basis(context, line), clean(line.source), context.money(line.amount_cents))
+            for line in letter.lines
+        ),
+        sums=((word("annex/sum"), context.money(total), True),),
+    )
+
+
+def _label(context: Context, line: Line) -> str:
+    word = context.wording.word
+    label = clean(line.label)
+    if not label:
+        path = f"rules/{line.rule_id}"
+        label = word(path) if path in context.wording.texts else word(f"components/{line.component}")
+    if line.invoice_number and line.invoice_number not in label:
+        label = f"{label}, {word('annex/invoice_word')} {clean(line.invoice_number)}"
+    return label
+
+
+def _basis(context: Context, line: Line) -> str:
+    """`auf 1.234,56 €, 11,37 % im Jahr, 01.11.2026 bis 12.12.2026 (42 Tage)`: as much as is known."""
+    letter, word = context.letter, context.wording.word
+    language = letter.language
+    parts = []
+    if line.base_cents is not None:
+        parts.append(f"{word('annex/on')} {context.money(line.base_cents)}")
+    if line.rate_ppm is not None:
+        parts.append(f"{percent(line.rate_ppm, language)} {word('annex/a_year')}")
+    if line.first_day and line.last_day and line.first_day != line.last_day:
+        period = f"{day_short(line.first_day, language)} {word('annex/until_word')} {day_short(line.last_day, language)}"
+        parts.append(period)
+    elif line.first_day or line.last_day:
+        day = line.first_day or line.last_day
+        parts.append(f"{word('annex/of_word')} {day_short(day, language)}" if day else "")
+    if line.days is not None:
+        parts.append(f"{number(line.days, language)} {word('annex/day_word')}")
+    return ", ".join(parts)
+
+
+def _interest_table(context: Context) -> Table:
+    letter, word = context.letter, context.wording.word
+    language = letter.language
+    total = sum(row.interest_cents for row in letter.interest_rows)
+    keys = ("from", "to", "days", "principal", "rate", "interest")
+    return Table(
+        kind="interest",
+        title=word("annex/interest_title"),
+        intro=context.one("annex/interest_intro"),
+        head=(word("items/invoice"), *(word(f"annex/{key}") for key in keys)),
+        align="lllrrrr",
+        rows=tuple(
+            (
+                clean(row.invoice_number),
+                day_short(row.first_day, language),
+                day_short(row.last_day, language),
+                number(row.days, language),
+                context.money(row.principal_cents),
+                percent(row.rate_ppm, language),
+                context.money(row.interest_cents),
+            )
+            for row in letter.interest_rows
+        ),
+        sums=((word("annex/sum"), context.money(total), True),),
+    )
+
+
+def _payments_table(context: Context) -> Table:
+    word, language = context.wording.word, context.letter.language
+    return Table(
+        kind="payments",
+        title=word("annex/payments_title"),
+        intro=context.one("annex/payments_intro"),
+        head=tuple(word(f"annex/{key}") for key in ("paid_on", "paid_for", "paid_amount")),
+        align="llr",
+        rows=tuple(
+            (day_short(payment.paid_on, language), _paid_for(context, payment), context.money(payment.amount_cents))
+            for payment in context.letter.payments
+        ),
+    )
+
+
+def _paid_for(context: Context, payment: Payment) -> str:
+    word = context.wording.word
+    parts = []
+    for part in payment.paid:
+        key = "allocated_principal" if part.component == "principal" else part.component
+        invoice = f" ({clean(part.invoice_number)})" if part.invoice_number else ""
+        parts.append(f"{word(f'components/{key}')}{invoice} {context.money(part.amount_cents)}")
+    label = clean(payment.label)
+    return "; ".join(([label] if label else []) + parts)
+
+
+def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
+    """What § 13a Abs. 1 RDG asks for, number by number; computation and costs stand in the tables."""
+    letter, word = context.letter, context.wording.word
+    rows: list[tuple[str, str]] = []
+    if letter.creditor is not None:
+        key = "client" if letter.role == Role.AGENCY else "first_creditor"
+        rows.append((word(f"legal/{key}"), _party(letter.creditor)))
+    rows.append((word("legal/ground"), "; ".join(_ground(context, item) for item in letter.items)))
+    has_interest = any(item.interest_open_cents for item in letter.items)
+    has_costs = any(item.costs_open_cents for item in letter.items)
+    rows.append((word("legal/interest"), word("legal/interest_text" if has_interest else "legal/interest_none")))
+    rows.append((word("legal/costs"), word("legal/costs_text" if has_costs else "legal/costs_none")))
+    registration = letter.registration
+    if registration is None:
+        return tuple(rows)
+    if registration.higher_rate_ground:
+        rows.append((word("legal/higher_rate"), clean(registration.higher_rate_ground)))
+    if has_costs and not registration.is_input_tax_deductible:
+        rows.append((word("legal/vat"), word("legal/vat_text")))
+    if registration.is_address_researched:
+        rows.append((word("legal/address"), word("legal/address_text")))
+    rows.append((word("legal/register"), clean(registration.number)))
+    authority = f"{_party(registration.authority)}, {clean(registration.authority_contact)}"
+    rows.append((word("legal/authority"), authority))
+    return tuple(rows)
+
+
+def _party(party: Party) -> str:
+    return ", ".join(clean(line) for line in (party.name, *party.address_lines) if line)
+
+
+def _ground(context: Context, item: Item) -> str:
+    word, language = context.wording.word, context.letter.language
+    parts = [clean(item.ground)] if item.ground else []
+    if item.contract_on:
+        parts.append(f"{word('legal/contract')} {day_long(item.contract_on, language)}")
+    parts.append(f"{word('items/invoice')} {clean(item.invoice_number)}")
+    return ", ".join(parts)

@@ -1,0 +1,159 @@
+"""From a letter's values and the wording in force to the finished words: `compose`."""
+
+from __future__ import annotations
+
+from mahnwerk.frames import Role
+from mahnwerk.letters.address import address_lines, greeting, recipient_name
+from mahnwerk.letters.annex import annex_tables, items_table, legal_rows
+from mahnwerk.letters.context import Context
+from mahnwerk.letters.document import Box, Document, Section
+from mahnwerk.letters.formatting import clean
+from mahnwerk.letters.giro import giro_payload
+from mahnwerk.letters.model import LANGUAGES, TEMPLATES, Letter, LetterError
+from mahnwerk.letters.wording import Wording, wording_for
+
+_SECTIONS = {
+    "confirm_paid_in_full": ("contact",),
+    "statement_of_account": ("pay", "contact", "hardship", "dispute"),
+}
+_DEMAND_SECTIONS = ("default", "offer", "pay", "contact", "hardship", "dispute", "next")
+
+
+def compose(letter: Letter, wording: Wording | None = None) -> Document:
+    """Word a letter: choose the texts in force on its date, fill them, lay out tables.
+
+    Parameters
+    ----------
+    letter : see `Letter`
+    wording : instead of the shipped one, e.g. a tenant's own, read by `parse_wording`
+
+    Raises
+    ------
+    LetterError : unknown template, language or currency, no item, or a demand without a last day.
+    """
+    _guard(letter)
+    context = Context(letter, wording or wording_for(letter.language, letter.dated_on))
+    apart = "table_apart" in context.flags
+    items = items_table(context)
+    sender = letter.sender
+    regards = tuple(
+        line for line in (context.one("closing/regards"), clean(sender.contact_person), clean(sender.name)) if line
+    )
+    legal = legal_rows(context) if letter.is_third_party else ()
+    return Document(
+        language=letter.language,
+        template=letter.template,
+        subject=context.one(f"steps/{letter.template}/subject"),
+        dated_on=letter.dated_on,
+        sender_name=clean(sender.name),
+        sender_line=" · ".join(clean(part) for part in (sender.name, *sender.address_lines) if part),
+        address=address_lines(letter.recipient, sender, letter.language),
+        info=_info(context),
+        greeting=greeting(letter.recipient, letter.language),
+        opening=context.all(f"steps/{letter.template}/opening"),
+        box=_box(context),
+        items=None if apart else items,
+        items_note=context.one("items/apart") if apart else "",
+        sections=_sections(context),
+        closing=regards,
+        note=" ".join(part for part in _notes(context) if part),
+        annex=((items,) if apart else ()) + annex_tables(context),
+        annex_title=context.one("annex/title"),
+        legal=legal,
+        legal_title=context.one("legal/title") if legal else "",
+        legal_note=context.one("legal/on_request") if legal else "",
+        footer=_footer(context),
+        page_words=context.wording.texts["footer/page"][0].parts,
+        wording_hash=context.wording.hash,
+    )
+
+
+def _guard(letter: Letter) -> None:
+    if letter.template not in TEMPLATES:
+        raise LetterError(f"template {letter.template!r}: known are {', '.join(TEMPLATES)}")
+    if letter.language not in LANGUAGES:
+        raise LetterError(f"language {letter.language!r}: letters are written in {', '.join(LANGUAGES)}")
+    if not letter.items:
+        raise LetterError(f"letter for {letter.case_reference}: lists no claim")
+    if letter.is_demanding and letter.pay_by is None:
+        raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
+    if not recipient_name(letter.recipient):
+        raise LetterError(f"letter for {letter.case_reference}: the recipient has neither company nor last name")
+
+
+def _info(context: Context) -> tuple[tuple[str, str], ...]:
+    letter, values = context.letter, context.values
+    rows = (
+        ("date", values["dated_on"]),
+        ("case", values["case_reference"]),
+        ("customer", clean(letter.recipient.customer_number)),
+        ("contact", values["contact_person"]),
+        ("phone", values["phone"]),
+        ("email", values["email"]),
+        ("hours", values["hours"]),
+    )
+    return tuple((context.wording.word(f"info/{key}"), value) for key, value in rows if value)
+
+
+def _box(context: Context) -> Box:
+    letter, values = context.letter, context.values
+    if letter.template == "confirm_paid_in_full" or letter.demand_cents <= 0:
+        paid = context.one("box/paid_note")
+        return Box(context.one("box/label/open"), context.money(max(letter.demand_cents, 0)), paid)
+    kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
+    rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
+    rows += [("bic", values["bic"])] if values["bic"] else []
+    rows += [("purpose", values["rf_reference"])]
+    with_code = "giro" in context.flags
+    payload = (
+        giro_payload(values["account_holder"], letter.sender.iban, letter.demand_cents, letter.rf_reference, values["bic"])
+        if with_code
+        else ""
+    )
+    return Box(
+        label=context.one(f"box/label/{kind}"),
+        amount=values["amount"],
+        until=context.one(f"box/{day}"),
+        rows=tuple((context.wording.word(f"box/{key}"), value) for key, value in rows),
+        giro=payload,
+        giro_alt=context.one("box/giro_alt") if with_code else "",
+        scan=context.one("box/scan") if with_code else "",
+    )
+
+
+def _sections(context: Context) -> tuple[Section, ...]:
+    letter = context.letter
+    shown = []
+    for kind in _SECTIONS.get(letter.template, _DEMAND_SECTIONS):
+        if (kind == "default" and not letter.triggers_default) or (kind == "offer" and letter.offer is None):
+            continue
+        if kind == "pay" and letter.demand_cents <= 0:
+            continue
+        path = f"steps/{letter.template}/next" if kind == "next" else f"sections/{kind}/text"
+        paragraphs = (context.one(path),) if kind == "next" else context.all(path)
+        shown.append(Section(kind, context.wording.word(f"sections/{kind}/title"), paragraphs))
+    return tuple(shown)
+
+
+def _notes(context: Context) -> tuple[str, str]:
+    by_operator = context.letter.role == Role.MARKETPLACE and context.letter.creditor is not None
+    return (
+        context.one("closing/marketplace") if by_operator else "",
+        context.one("closing/annex") if "annex" in context.flags else "",
+    )
+
+
+def _footer(context: Context) -> tuple[tuple[str, ...], ...]:
+    sender, values, word = context.letter.sender, context.values, context.wording.word
+    columns = (
+        (values["sender"], *map(clean, sender.address_lines)),
+        (values["phone"], values["email"], clean(sender.website)),
+        (
+            clean(sender.bank_name),
+            f"{word('box/iban')} {values['iban']}",
+            f"{word('box/bic')} {values['bic']}" if values["bic"] else "",
+        ),
+        (clean(sender.register), f"{word('footer/vat_id')} {clean(sender.vat_id)}" if sender.vat_id else ""),
+    )
+    filled = (tuple(line for line in column if line) for column in columns)
+    return tuple(column for column in filled if column)

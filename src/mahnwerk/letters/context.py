@@ -1,0 +1,145 @@
+"""A letter with its wording: the values of its placeholders and what is true of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from mahnwerk.frames import Role
+from mahnwerk.letters.formatting import clean, day_long, day_short, money, number, percent
+from mahnwerk.letters.model import Item, Letter
+from mahnwerk.letters.reference import spaced
+from mahnwerk.letters.wording import Wording
+
+ITEMS_ON_FIRST_PAGE: Final = 6
+"""More rows than this move to the next page, so that the first stays one calm page."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """A letter with its wording, its placeholder values and its flags."""
+
+    letter: Letter
+    wording: Wording
+
+    def money(self, cents: int) -> str:
+        """An amount in the letter's currency and language."""
+        return money(cents, self.letter.currency, self.letter.language)
+
+    @cached_property
+    def flags(self) -> frozenset[str]:
+        """What is true of this letter; see `wording.FLAGS`."""
+        letter, sender = self.letter, self.letter.sender
+        demanded = letter.demanded_items
+        triggering = [item for item in demanded if item.triggers_default]
+        truths = {
+            "consumer": letter.is_consumer,
+            "business": not letter.is_consumer,
+            "many": len(letter.items) > 1,
+            "own": letter.role == Role.OWN,
+            "agency": letter.role == Role.AGENCY,
+            "assignee": letter.role == Role.ASSIGNEE,
+            "marketplace": letter.role == Role.MARKETPLACE,
+            "third_party": letter.is_third_party,
+            "triggers_default": letter.triggers_default,
+            "triggers_some": letter.triggers_default and 0 < len(triggering) < len(demanded),
+            "new_costs": letter.new_costs_cents > 0,
+            "interest": any(item.interest_open_cents for item in letter.items),
+            "rate": letter.default_rate_ppm is not None,
+            "portal": bool(letter.portal_url),
+            "offer": letter.offer is not None,
+            "offer_answer": letter.offer is not None and letter.offer.answer_by is not None,
+            "surplus": letter.surplus_cents > 0,
+            "phone": bool(sender.phone.strip()),
+            "email": bool(sender.email.strip()),
+            "hours": bool(sender.hours.strip()),
+            "person": bool(sender.contact_person.strip()),
+            "giro": letter.currency == "EUR" and letter.demand_cents > 0,
+            "annex": needs_annex(letter),
+            "table_apart": len(letter.items) > ITEMS_ON_FIRST_PAGE,
+            "undemanded": len(demanded) < len(letter.items),
+        }
+        return frozenset(name for name, holds in truths.items() if holds)
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """What each placeholder stands for, clean and formatted; "" where it does not apply."""
+        letter, sender, language = self.letter, self.letter.sender, self.letter.language
+        first = letter.items[0]
+        values = {
+            "invoice_number": clean(first.invoice_number),
+            "invoice_date": day_long(first.issued_on, language),
+            "invoice_count": number(len(letter.items), language),
+            "amount": self.money(letter.demand_cents),
+            "demand": self.money(letter.demand_cents),
+            "pay_by": day_long(letter.pay_by, language) if letter.pay_by else "",
+            "pay_by_plain": day_short(letter.pay_by, language) if letter.pay_by else "",
+            "as_of": day_long(letter.as_of_on, language),
+            "dated_on": day_long(letter.dated_on, language),
+            "sender": clean(sender.name),
+            "creditor": clean(letter.creditor.name) if letter.creditor else clean(sender.name),
+            "contact_person": clean(sender.contact_person),
+            "phone": clean(sender.phone),
+            "email": clean(sender.email),
+            "hours": clean(sender.hours),
+            "iban": spaced(clean(sender.iban)),
+            "bic": clean(sender.bic),
+            "account_holder": clean(sender.account_holder) or clean(sender.name),
+            "rf_reference": spaced(clean(letter.rf_reference)),
+            "case_reference": clean(letter.case_reference),
+            "default_rate": percent(letter.default_rate_ppm, language) if letter.default_rate_ppm is not None else "",
+            "new_costs": self.money(letter.new_costs_cents),
+            "portal": clean(letter.portal_url),
+            "surplus": self.money(letter.surplus_cents),
+            "due_on": day_long(first.due_on, language),
+            "default_invoices": _listed([item for item in letter.demanded_items if item.triggers_default], language),
+            "day_count": clean(letter.day_count),
+        }
+        values |= self._offer()
+        values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
+        return values
+
+    def _offer(self) -> dict[str, str]:
+        offer, language = self.letter.offer, self.letter.language
+        if offer is None:
+            return {}
+        return {
+            "offer_count": number(offer.count, language),
+            "offer_instalment": self.money(offer.instalment_cents),
+            "offer_last_instalment": self.money(offer.last_instalment_cents),
+            "offer_first": day_long(offer.first_on, language),
+            "offer_last": day_long(offer.last_on, language),
+            "offer_total": self.money(offer.total_cents),
+            "offer_answer_by": day_long(offer.answer_by, language) if offer.answer_by else "",
+        }
+
+    def one(self, path: str) -> str:
+        """The first text under the path that applies, filled; "" if none."""
+        return self.wording.one(path, self.values, self.flags)
+
+    def all(self, path: str) -> tuple[str, ...]:
+        """Every text under the path that applies, filled."""
+        return self.wording.all(path, self.values, self.flags)
+
+
+def needs_annex(letter: Letter) -> bool:
+    """Whether a second page is called for: anything beyond plain open invoices on page one."""
+    moved = any(line.component != "principal" for line in letter.lines)
+    return (
+        moved
+        or letter.is_third_party
+        or bool(letter.interest_rows or letter.payments)
+        or len(letter.items) > ITEMS_ON_FIRST_PAGE
+    )
+
+
+def _listed(items: list[Item], language: str) -> str:
+    numbers = [clean(item.invoice_number) for item in items]
+    if len(numbers) < 2:
+        word = "Rechnung" if language == "de" else "invoice"
+        return f"{word} {numbers[0]}" if numbers else ""
+    word, conjunction = ("den Rechnungen", "und") if language == "de" else ("invoices", "and")
+    return f"{word} {', '.join(numbers[:-1])} {conjunction} {numbers[-1]}"
+
+

@@ -1,0 +1,74 @@
+"""The finished words of a letter in reading order, before any paper, mail or markup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a title. kind: items, lines, interest or payments. align: one l or r per column.
+
+    sums: label, amount and whether it is the total; printed below, over the last column.
+    """
+
+    kind: str
+    title: str
+    intro: str
+    head: tuple[str, ...]
+    align: str
+    rows: tuple[tuple[str, ...], ...]
+    sums: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its paragraphs. kind: default, offer, pay, contact, hardship, dispute or next."""
+
+    kind: str
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The amount and the day, with how to transfer it. giro: payload of the GiroCode, "" = none."""
+
+    label: str
+    amount: str
+    until: str
+    rows: tuple[tuple[str, str], ...] = ()
+    giro: str = ""
+    giro_alt: str = ""
+    scan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One letter, worded. Every string is plain text and already clean."""
+
+    language: str
+    template: str
+    subject: str
+    dated_on: date
+    sender_name: str
+    sender_line: str
+    address: tuple[str, ...]
+    info: tuple[tuple[str, str], ...]
+    greeting: str
+    opening: tuple[str, ...]
+    box: Box
+    items: Table | None
+    items_note: str
+    sections: tuple[Section, ...]
+    closing: tuple[str, ...]
+    note: str
+    annex: tuple[Table, ...]
+    annex_title: str
+    legal: tuple[tuple[str, str], ...]
+    legal_title: str
+    legal_note: str
+    footer: tuple[tuple[str, ...], ...]
+    page_words: tuple[str, ...]
+    wording_hash: str

@@ -1,0 +1,125 @@
+"""The same words as plain text and as HTML, in the reading order of the page."""
+
+from __future__ import annotations
+
+import textwrap
+from html import escape
+from typing import Final
+
+from mahnwerk.letters.document import Document, Table
+
+WIDTH: Final = 76
+_STYLE: Final = (
+    ":root{color-scheme:light dark}"
+    "body{font-family:system-ui,sans-serif;line-height:1.5;margin:0 auto;padding:1rem;max-width:42rem}"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;vertical-align:top;"
+    "border-bottom:1px solid #8886}.r{text-align:right;font-variant-numeric:tabular-nums}"
+    ".amount{font-size:1.8rem;font-weight:600}.box{border:1px solid #8888;border-radius:.5rem;padding:1rem}"
+    ".wide{overflow-x:auto}h1{font-size:1.3rem}h2{font-size:1.05rem;margin-bottom:.2rem}"
+    "dt{font-weight:600}dd{margin:0 0 .4rem}"
+)
+
+
+def text_twin(document: Document) -> str:
+    """The letter as plain text, lines of at most 76 characters where words allow."""
+    box = document.box
+    out: list[str] = [document.subject, "=" * min(len(document.subject), WIDTH), "", document.greeting, ""]
+    for paragraph in document.opening:
+        out += [_wrapped(paragraph), ""]
+    out += [f"{box.label}: {box.amount} {box.until}"]
+    out += [f"{label}: {value}" for label, value in box.rows]
+    out += [""]
+    if document.items is not None:
+        out += [*_table_lines(document.items), ""]
+    if document.items_note:
+        out += [_wrapped(document.items_note), ""]
+    for section in document.sections:
+        out += [section.title, "-" * len(section.title), *map(_wrapped, section.paragraphs), ""]
+    out += [*document.closing, ""]
+    if document.note:
+        out += [_wrapped(document.note), ""]
+    for table in document.annex:
+        out += [*_table_lines(table), ""]
+    if document.legal:
+        out += [document.legal_title, "-" * len(document.legal_title)]
+        out += [_wrapped(f"{label}: {value}") for label, value in document.legal]
+        out += [_wrapped(document.legal_note), ""]
+    out += [f"{label}: {value}" for label, value in document.info]
+    out += ["", "-- ", *(" · ".join(column) for column in document.footer)]
+    return "\n".join(out).replace("\u00a0", " ").rstrip() + "\n"
+
+
+def _wrapped(paragraph: str) -> str:
+    return textwrap.fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _table_lines(table: Table) -> list[str]:
+    """One entry per row, each value with its column's name: readable in any font and aloud."""
+    lines = [table.title, "-" * len(table.title)]
+    if table.intro:
+        lines.append(_wrapped(table.intro))
+    for row in table.rows:
+        first, *others = row
+        named = [f"{name} {value}" for name, value in zip(table.head[1:], others, strict=True) if value]
+        entry = ", ".join([f"{table.head[0]} {first}" if first else "", *named]).lstrip(", ")
+        lines.append(textwrap.fill(entry, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=False))
+    lines += [f"{label}: {amount}" for label, amount, _ in table.sums]
+    return lines
+
+
+def html_twin(document: Document) -> str:
+    """The letter as one HTML page: no image, script, link to elsewhere or fixed colour, so dark mode works."""
+    box = document.box
+    body = [f"<h1>{escape(document.subject)}</h1>", f"<p>{escape(document.greeting)}</p>"]
+    body += [f"<p>{escape(paragraph)}</p>" for paragraph in document.opening]
+    rows = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in box.rows)
+    body.append(
+        f'<div class="box"><p>{escape(box.label)}<br><span class="amount">{escape(box.amount)}</span> '
+        f"<strong>{escape(box.until)}</strong></p>{f'<dl>{rows}</dl>' if rows else ''}</div>"
+    )
+    if document.items is not None:
+        body.append(_table_html(document.items))
+    if document.items_note:
+        body.append(f"<p>{escape(document.items_note)}</p>")
+    for section in document.sections:
+        body.append(f"<h2>{escape(section.title)}</h2>")
+        body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs]
+    body.append(f"<p>{'<br>'.join(map(escape, document.closing))}</p>")
+    if document.note:
+        body.append(f"<p>{escape(document.note)}</p>")
+    body += [_table_html(table) for table in document.annex]
+    if document.legal:
+        legal = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.legal)
+        body.append(f"<h2>{escape(document.legal_title)}</h2><dl>{legal}</dl><p>{escape(document.legal_note)}</p>")
+    info = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.info)
+    footer = "<br>".join(escape(" · ".join(column)) for column in document.footer)
+    body.append(f"<hr><dl>{info}</dl><p><small>{footer}</small></p>")
+    return (
+        f'<!doctype html>\n<html lang="{document.language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(document.subject)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _table_html(table: Table) -> str:
+    def cell(tag: str, value: str, side: str, extra: str = "") -> str:
+        mark = ' class="r"' if side == "r" else ""
+        return f"<{tag}{mark}{extra}>{escape(value)}</{tag}>"
+
+    head = "".join(cell("th", value, side, ' scope="col"') for value, side in zip(table.head, table.align, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(cell("td", value, side) for value, side in zip(row, table.align, strict=True)) + "</tr>"
+        for row in table.rows
+    )
+    span = f' colspan="{len(table.head) - 1}" scope="row"'
+    sums = "".join(
+        f"<tr>{cell('th', label, 'r', span)}{cell('td', amount, 'r')}</tr>" for label, amount, _ in table.sums
+    )
+    intro = f"<p>{escape(table.intro)}</p>" if table.intro else ""
+    return (
+        f'<h2>{escape(table.title)}</h2>{intro}<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody>{f'<tfoot>{sums}</tfoot>' if sums else ''}</table></div>"
+    )
