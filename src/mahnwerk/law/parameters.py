@@ -87,7 +87,8 @@ class Source:
 
     def __str__(self) -> str:
         mark = " [unverified, please check]" if self.confidence == "C" else ""
-        return f"{self.statute} ({self.reference}; value since {self.valid_from.isoformat()}){mark}"
+        published = "" if self.reference == self.statute else f"{self.reference}; "
+        return f"{self.statute} ({published}value since {self.valid_from.isoformat()}){mark}"
 
 
 @dataclass(frozen=True)
