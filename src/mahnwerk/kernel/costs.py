@@ -1,6 +1,6 @@
 """Costs of recovering a debt: what may be asked, how much, and why. Whole cents, no fractions.
 
-Agencies and lawyers out of court, payment order proceedings, court fees. `charges` has letters and the
+Agencies and lawyers out of court, payment order proceedings, court fees. `late_charges` has letters and the
 lump sum, `rules` the closed catalogue; both can be imported from here.
 """
 
@@ -11,7 +11,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
-from mahnwerk.kernel.charges import (
+from mahnwerk.kernel.fees import PERMILLE, PPM, CostError, Figures, check_amount, half_up, permille_of
+from mahnwerk.kernel.late_charges import (
     DunningFee,
     LumpSum,
     SetOff,
@@ -20,7 +21,6 @@ from mahnwerk.kernel.charges import (
     set_off_lump_sum,
     split_cents,
 )
-from mahnwerk.kernel.fees import PERMILLE, PPM, CostError, Figures, check_amount, half_up, permille_of
 from mahnwerk.kernel.rules import RULES, Rule, UnknownRule, check_rule
 from mahnwerk.law import Law
 
