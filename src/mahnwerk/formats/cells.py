@@ -17,7 +17,7 @@ from mahnwerk.formats.text import CELL_CHARACTERS_MAX, plain
 from mahnwerk.frames import REJECTS, empty
 
 _REMEDIES: Final = {
-    amounts.AMBIGUOUS: "Write all amounts with cents (1.234,00), or name the amount_format in a mapping file.",
+    amounts.AMBIGUOUS: "Write all amounts with cents (1.234,00), or set amount_format in a mapping file.",
     amounts.UNREADABLE: "Write 1.234,56 or 1234.56.",
     amounts.TOO_FINE: "Round to whole cents.",
     amounts.TOO_LARGE: "Check the amount.",

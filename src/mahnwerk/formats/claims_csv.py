@@ -87,7 +87,7 @@ def read_chunks(
     )
 
 
-def _finish(piece: Piece) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+def _finish(piece: Piece) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
     """Typed columns to IMPORTED_CLAIMS; the rules of a row."""
     rows = _filled(piece.typed)
     rejects = checks.apply(rows, _checks(piece), piece.headers)
@@ -99,9 +99,7 @@ def _filled(typed: pl.DataFrame) -> pl.DataFrame:
     """Every column there, defaults in, signs and Skonto worked out."""
     rows = csv_reader.with_all(typed, CLAIM_COLUMNS)
     number = pl.col("house_number")
-    is_credit = pl.col("is_credit_note").fill_null(0).cast(pl.Boolean) | (pl.col("amount") < 0).fill_null(
-        False
-    )
+    is_credit = (pl.col("is_credit_note") == 1).fill_null(False) | (pl.col("amount") < 0).fill_null(False)
     rows = rows.with_columns(
         pl.when(number != "")
         .then(pl.concat_str("street", pl.lit(" "), number).str.strip_chars())
@@ -179,7 +177,7 @@ def _checks(piece: Piece) -> list[Check]:
             "Ask for it again, or leave the cell empty.",
         ),
         checks.email(),
-        *checks.postcodes(),
+        *checks.postcodes(unless=unread("country")),
         *_date_checks(),
         *_money_checks(),
     ]
@@ -265,15 +263,14 @@ def _money_checks() -> list[Check]:
     ]
 
 
-def _warnings(rows: pl.DataFrame) -> list[str]:
+def _warnings(rows: pl.DataFrame) -> dict[str, int]:
     whole = (pl.col("street") != "") & (pl.col("postcode") != "") & (pl.col("city") != "")
     some = (pl.col("street") != "") | (pl.col("postcode") != "") | (pl.col("city") != "")
-    reachable = whole | (pl.col("email") != "")
-    unreachable, partly = rows.select(a=(~reachable).sum(), b=(some & ~whole).sum()).row(0)
-    said = []
-    if unreachable:
-        said.append(f"{unreachable} rows have neither a whole postal address nor an e-mail address; "
-                    "their customers can only be written to when one is known.")  # fmt: skip
-    if partly:
-        said.append(f"{partly} rows have a postal address without street, postcode or town.")
-    return said
+    unreachable, partly = rows.select(
+        a=(~whole & (pl.col("email") == "")).sum(), b=(some & ~whole).sum()
+    ).row(0)
+    return {
+        "{count} rows have neither a whole postal address nor an e-mail address; nobody can write to these "
+        "customers until one is known.": unreachable,
+        "{count} rows have a postal address without street, postcode or town.": partly,
+    }

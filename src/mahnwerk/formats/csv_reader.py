@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ _DTYPES = {
     "date": pl.Date,
     "flag": pl.Int64,
 }
+
+
+_REPEATED = "{count} rows repeat an earlier row of the file exactly and were taken once."
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class Seen:
     )
 
 
-Finish = Callable[[Piece], tuple[pl.DataFrame, pl.DataFrame, list[str]]]
+Finish = Callable[[Piece], tuple[pl.DataFrame, pl.DataFrame, MappingOf[str, int]]]
+"""Typed columns → the result's frame, rejects, and warnings with {count} → how many rows."""
 
 
 def with_all(typed: pl.DataFrame, columns: tuple[Column, ...]) -> pl.DataFrame:
@@ -108,39 +113,34 @@ def pieces(
         for raw in text.records(stream, layout, piece_bytes):
             styles = _styles(raw, undecided, styles)
         stream.seek(0)
-    flagged = dict.fromkeys((warning.header for warning in chosen.warn_where), 0)
+    counts: Counter[str] = Counter()
     nothing = True
     for raw in text.records(stream, layout, piece_bytes):
         nothing = False
         if not is_long:
             styles = _styles(raw, undecided, {})
         typed, unreadable = read_columns(raw, list(placed), styles)
-        _count(raw, layout, chosen, flagged)
-        yield _piece(Piece(raw, typed, unreadable, placed), layout, chosen, finish, seen, warnings)
-        warnings = []
-    said = [
-        warning.message.format(count=flagged[warning.header])
-        for warning in chosen.warn_where
-        if flagged[warning.header]
-    ]
+        counts.update(_flagged(raw, layout, chosen))
+        yield _piece(Piece(raw, typed, unreadable, placed), layout, chosen, finish, seen, counts)
     if nothing:
         raise FormatError("The file has a header but no rows. Export it again.")
-    if said:
-        yield Imported(warnings=tuple(said), layout=str(layout))
+    warnings += [message.replace("{count}", str(count)) for message, count in counts.items() if count]
+    if warnings:
+        yield Imported(warnings=tuple(warnings), layout=str(layout))
 
 
 def _piece(
-    piece: Piece, layout: Layout, chosen: Mapping, finish: Finish, seen: Seen, warnings: list[str]
+    piece: Piece, layout: Layout, chosen: Mapping, finish: Finish, seen: Seen, counts: Counter[str]
 ) -> Imported:
-    rows, rejects, said = finish(piece)
+    rows, rejects, counted = finish(piece)
+    counts.update(counted)
     rejects = pl.concat([piece.unreadable, rejects, _extra_cells(piece.raw)])
     good = rows.filter(~pl.col("row_no").is_in(rejects["row_no"].unique().implode()))
     kept, conflicts, repeated = _unrepeated(good, seen, piece.headers)
     if conflicts.height:
         rejects = pl.concat([rejects, conflicts])
     rejects = rejects.sort("row_no", maintain_order=True)
-    if repeated:
-        said = [*said, f"{repeated} rows repeat an earlier row of the file exactly and were taken once."]
+    counts[_REPEATED] += repeated
     is_claims = chosen.reads == "claims"
     title = f", mapping {chosen.name}" if chosen.name else ""
     return Imported(
@@ -148,7 +148,6 @@ def _piece(
         facts=empty(IMPORTED_FACTS) if is_claims else kept,
         rejects=rejects,
         rejected_rows=_originals(piece.raw, rejects, layout),
-        warnings=(*warnings, *said),
         row_count=piece.raw.height,
         layout=f"{layout}{title}",
     )
@@ -211,12 +210,13 @@ def _styles(
     return styles
 
 
-def _count(raw: pl.DataFrame, layout: Layout, chosen: Mapping, flagged: dict[str, int]) -> None:
+def _flagged(raw: pl.DataFrame, layout: Layout, chosen: Mapping) -> dict[str, int]:
     positions = {plain(title): str(index) for index, title in enumerate(layout.header)}
-    for warning in chosen.warn_where:
-        position = positions.get(plain(warning.header))
-        if position is not None:
-            flagged[warning.header] += int((tidy(raw[position]) == warning.value).sum())
+    return {
+        notice.message: int((tidy(raw[positions[plain(notice.header)]]) == notice.value).sum())
+        for notice in chosen.warn_where
+        if plain(notice.header) in positions
+    }
 
 
 def _extra_cells(raw: pl.DataFrame) -> pl.DataFrame:
@@ -229,17 +229,17 @@ def _extra_cells(raw: pl.DataFrame) -> pl.DataFrame:
         pl.lit("shape").alias("code"),
         pl.lit("the row has more cells than the header has columns").alias("reason"),
         pl.lit("Put cells that contain the delimiter into quotes.").alias("remedy"),
-    ).cast(dict(REJECTS))
+    )
 
 
 def _originals(raw: pl.DataFrame, rejects: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """The rejected rows as the file has them, without the columns of an earlier reject file."""
     rows = raw.filter(pl.col("row_no").is_in(rejects["row_no"].unique().implode()))
-    kept = {
-        str(index): title or f"column {index + 1}"
-        for index, title in enumerate(layout.header)
-        if title not in REJECT_COLUMNS
-    }
+    kept: dict[str, str] = {}
+    for index, title in enumerate(layout.header):
+        if title not in REJECT_COLUMNS:
+            is_new = title and title not in kept.values() and title != "row_no"
+            kept[str(index)] = title if is_new else f"{title} column {index + 1}".strip()
     return rows.select("row_no", pl.col(list(kept))).rename(kept)
 
 

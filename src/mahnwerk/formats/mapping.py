@@ -32,7 +32,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Warning:
+class Notice:
     """Cells that deserve a sentence to the person who imports."""
 
     header: str
@@ -51,7 +51,7 @@ class Mapping:
     columns: MappingOf[str, Source]
     constants: MappingOf[str, str]
     ignored: tuple[str, ...]
-    warn_where: tuple[Warning, ...]
+    warn_where: tuple[Notice, ...]
 
     def fits(self, header: tuple[str, ...]) -> bool:
         """Whether the file's header shows every column of the signature."""
@@ -138,10 +138,10 @@ def _source(value: Any, where: str) -> Source:
     )
 
 
-def _warning(entry: Any, where: str) -> Warning:
+def _warning(entry: Any, where: str) -> Notice:
     if not isinstance(entry, dict) or set(entry) != {"from", "value", "message"}:
         raise FormatError(f"{where}: warn_where: each entry needs from, value and message.")
-    return Warning(str(entry["from"]), str(entry["value"]), str(entry["message"]))
+    return Notice(str(entry["from"]), str(entry["value"]), str(entry["message"]))
 
 
 def own_mapping(reads: str, header: tuple[str, ...]) -> tuple[Mapping, list[str]]:

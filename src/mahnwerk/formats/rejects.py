@@ -79,10 +79,12 @@ def joined(parts: Iterable[Imported]) -> Imported:
     warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
     rejected = [piece.rejected_rows for piece in pieces if piece.rejected_rows.height]
     return Imported(
-        claims=pl.concat([piece.claims for piece in pieces]),
-        facts=pl.concat([piece.facts for piece in pieces]),
-        rejects=pl.concat([piece.rejects for piece in pieces]),
-        rejected_rows=pl.concat(rejected, how="diagonal") if rejected else pieces[0].rejected_rows,
+        claims=pl.concat([piece.claims for piece in pieces], rechunk=True),
+        facts=pl.concat([piece.facts for piece in pieces], rechunk=True),
+        rejects=pl.concat([piece.rejects for piece in pieces], rechunk=True),
+        rejected_rows=pl.concat(rejected, how="diagonal", rechunk=True)
+        if rejected
+        else pieces[0].rejected_rows,
         warnings=warnings,
         row_count=sum(piece.row_count for piece in pieces),
         layout=pieces[0].layout,

@@ -141,7 +141,7 @@ def records(stream: BinaryIO, layout: Layout, piece_bytes: int = PIECE_BYTES) ->
         if layout.is_reject_file:
             frame = restored(frame, cells)
         if frame.height:
-            yield frame
+            yield frame.rechunk()
 
 
 def _whole_records(stream: BinaryIO, layout: Layout, piece_bytes: int) -> Iterator[bytes]:
