@@ -112,10 +112,10 @@ def default_began(
     chosen = settings or ArrearsSettings()
     due = _due_dates(claims, facts, chosen)
     notices = _notices(notices_received)
-    events = _of_claims(claims, facts, list(_EVENTS))
+    events = facts_of_claims(claims, facts, list(_EVENTS))
     found = _earliest(due, notices, events, laws, chosen)
     deferrals = (
-        _of_claims(claims, facts, [FactKind.DEFERRAL_GRANTED])
+        facts_of_claims(claims, facts, [FactKind.DEFERRAL_GRANTED])
         .sort("claim_id", "effective_on", "fact_no")
         .with_columns(turn=pl.int_range(pl.len()).over("claim_id"))
     )
@@ -171,6 +171,22 @@ def default_of(
     return row["default_began_on"], row["default_ground"]
 
 
+def facts_of_claims(claims: pl.DataFrame, facts: pl.DataFrame, kinds: list[FactKind]) -> pl.DataFrame:
+    """Facts of these kinds, one row per claim they concern; a case-wide fact concerns all.
+
+    Returns case_id, claim_id, fact_no, kind, effective_on, until_on.
+    """
+    wanted = facts.filter(pl.col("kind").is_in([int(kind) for kind in kinds])).select(
+        "case_id", "claim_id", "fact_no", "kind", "effective_on", "until_on"
+    )
+    ids = claims.select("case_id", "claim_id")
+    own = wanted.filter(pl.col("claim_id").is_not_null()).join(
+        ids.select("claim_id"), on="claim_id", how="semi"
+    )
+    wide = wanted.filter(pl.col("claim_id").is_null()).drop("claim_id").join(ids, on="case_id")
+    return pl.concat([own, wide.select(own.columns)])
+
+
 # --- steps ------------------------------------------------------------------------------------
 
 
@@ -187,23 +203,10 @@ def _no_facts() -> pl.DataFrame:
     )
 
 
-def _of_claims(claims: pl.DataFrame, facts: pl.DataFrame, kinds: list[FactKind]) -> pl.DataFrame:
-    """Facts of these kinds, one row per claim they concern; a case-wide fact concerns all."""
-    wanted = facts.filter(pl.col("kind").is_in([int(kind) for kind in kinds])).select(
-        "case_id", "claim_id", "fact_no", "kind", "effective_on", "until_on"
-    )
-    ids = claims.select("case_id", "claim_id")
-    own = wanted.filter(pl.col("claim_id").is_not_null()).join(
-        ids.select("claim_id"), on="claim_id", how="semi"
-    )
-    wide = wanted.filter(pl.col("claim_id").is_null()).drop("claim_id").join(ids, on="case_id")
-    return pl.concat([own, wide.select(own.columns)])
-
-
 def _due_dates(claims: pl.DataFrame, facts: pl.DataFrame, chosen: ArrearsSettings) -> pl.DataFrame:
     """Claims with `due` and the date the invoice was, or counts as, received."""
     receipt = (
-        _of_claims(claims, facts, [FactKind.INVOICE_RECEIVED])
+        facts_of_claims(claims, facts, [FactKind.INVOICE_RECEIVED])
         .sort("fact_no")
         .group_by("claim_id")
         .agg(fact_received_on=pl.col("effective_on").last())
