@@ -10,7 +10,7 @@ import polars as pl
 
 from mahnwerk.formats import amounts, dates
 from mahnwerk.formats.amounts import AmountStyle
-from mahnwerk.formats.columns import Column, nearest, words_of
+from mahnwerk.formats.columns import Column, choices, nearest, spelling, words_of
 from mahnwerk.formats.mapping import Mapping
 from mahnwerk.formats.rejects import FormatError
 from mahnwerk.formats.text import CELL_CHARACTERS_MAX, plain
@@ -147,7 +147,7 @@ def _words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Series, str,
             values[word] = value
             reasons[word] = None if value is not None else _unknown_word(word, column, words)
     code = "currency" if column.name == "currency" else "word"
-    remedy = f"Write one of: {', '.join(_shown(column, words))}."
+    remedy = f"Write one of: {', '.join(choices(column))}."
     looked_up = cells.replace_strict(values, return_dtype=dtype)
     return looked_up, cells.replace_strict(reasons, return_dtype=pl.String), code, remedy
 
@@ -155,19 +155,8 @@ def _words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Series, str,
 def _unknown_word(word: str, column: Column, words: MappingOf[str, str | int]) -> str:
     if column.name == "currency":
         return "is not a currency this programme keeps"
-    hint = nearest(word, {form: form for form in words})
+    hint = nearest(word, {form: spelling(form) for form in words})
     return "is not known" + (f" (did you mean „{hint}“?)" if hint else "")
-
-
-def _shown(column: Column, words: MappingOf[str, str | int]) -> list[str]:
-    if column.name == "country":
-        return ["DE", "AT", "CH", "another ISO code", "the country's name"]
-    if column.kind == "flag":
-        return ["ja", "nein"]
-    first: dict[str | int, str] = {}
-    for word, value in words.items():
-        first.setdefault(value, value if isinstance(value, str) else word)
-    return list(first.values())
 
 
 def _problems(

@@ -39,6 +39,10 @@ class Column:
         return {form for title in (self.name, *self.titles) for form in plain_forms(title)}
 
 
+_SPELLINGS: Final[dict[str, str]] = {}
+"""Plain form → the word as people write it, for messages."""
+
+
 @cache
 def _countries() -> dict[str, str]:
     words = {"d": "DE", "a": "AT", "brd": "DE", "ch": "CH", "fl": "LI", "uk": "GB", "usa": "US"}
@@ -46,16 +50,27 @@ def _countries() -> dict[str, str]:
         for code, name in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha():
                 words.setdefault(plain(name), code)
+                _SPELLINGS.setdefault(plain(name), name)
                 words.setdefault(code.casefold(), code)
     return words
 
 
 def _words(**kinds: str) -> dict[str, str]:
-    return {plain(word): key for key, words in kinds.items() for word in (key, *words.split(", "))}
+    table = {}
+    for key, words in kinds.items():
+        for word in (key, *words.split(", ")):
+            table[plain(word)] = key
+            _SPELLINGS.setdefault(plain(word), word)
+    return table
 
 
 def _numbers(kinds: Mapping[int, str]) -> dict[str, str | int]:
-    return {plain(word): int(key) for key, words in kinds.items() for word in words.split(", ")}
+    table: dict[str, str | int] = {}
+    for key, words in kinds.items():
+        for word in words.split(", "):
+            table[plain(word)] = int(key)
+            _SPELLINGS.setdefault(plain(word), word)
+    return table
 
 
 FLAGS: Final[Mapping[str, str | int]] = {
@@ -287,6 +302,23 @@ def words_of(column: Column) -> Mapping[str, str | int]:
     if column.kind == "flag":
         return FLAGS
     return _countries() if column.name == "country" else column.words
+
+
+def choices(column: Column) -> list[str]:
+    """One word for each value the column may have, as people write it."""
+    if column.name == "country":
+        return ["DE", "AT", "CH", "another ISO code", "the name of the country"]
+    if column.kind == "flag":
+        return ["ja", "nein"]
+    first: dict[str | int, str] = {}
+    for form, value in column.words.items():
+        first.setdefault(value, value if isinstance(value, str) else _SPELLINGS.get(form, form))
+    return list(first.values())
+
+
+def spelling(form: str) -> str:
+    """A plain form as people write it."""
+    return _SPELLINGS.get(form, form)
 
 
 def nearest(word: str, candidates: Mapping[str, str]) -> str:

@@ -139,7 +139,7 @@ def _piece(
     kept, conflicts, repeated = _unrepeated(good, seen, piece.headers)
     if conflicts.height:
         rejects = pl.concat([rejects, conflicts])
-    rejects = rejects.sort("row_no", maintain_order=True)
+    rejects = _with_cells(rejects.sort("row_no", maintain_order=True), piece)
     counts[_REPEATED] += repeated
     is_claims = chosen.reads == "claims"
     title = f", mapping {chosen.name}" if chosen.name else ""
@@ -151,6 +151,20 @@ def _piece(
         row_count=piece.raw.height,
         layout=f"{layout}{title}",
     )
+
+
+def _with_cells(rejects: pl.DataFrame, piece: Piece) -> pl.DataFrame:
+    """Show each value as the file has it, not as it was read."""
+    for one in piece.placed:
+        if one.position and one.header in rejects["column"]:
+            cells = piece.raw.select("row_no", cell=one.position)
+            mine = pl.col("column") == one.header
+            rejects = (
+                rejects.join(cells, on="row_no", how="left", maintain_order="left")
+                .with_columns(value=pl.when(mine).then("cell").otherwise("value"))
+                .drop("cell")
+            )
+    return rejects
 
 
 def _choose(

@@ -123,14 +123,15 @@ class _Occurrences:
         unnamed = int((rows["reference"] == "").sum())
         facts = self._named(rows).select(pl.col(name).cast(dtype) for name, dtype in IMPORTED_FACTS.items())
         message = (
-            "{count} rows have no reference; their content names them instead, so a corrected row would count "
-            "as a second event. Give each event a reference."
+            "{count} rows have no reference; their content names them instead, so a corrected row would "
+            "count as a second event. Give each event a reference."
         )
         return facts, rejects, {message: unnamed}
 
     def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
         content = pl.concat_str(
-            (pl.col(name).cast(pl.String).fill_null("") for name in _COMPARED), separator="\x1f"
+            (pl.col(name).cast(pl.String).fill_null("") for name in (*_COMPARED, "reference")),
+            separator="\x1f",
         )
         rows = rows.with_columns(digest=content)
         rows = rows.join(self._count, on="digest", how="left", maintain_order="left").with_columns(
