@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mahnwerk.frames import Role
-from mahnwerk.letters.context import Context
+from mahnwerk.letters.context import Context, has_derivation
 from mahnwerk.letters.document import Table
 from mahnwerk.letters.formatting import clean, day_long, day_short, number, percent
 from mahnwerk.letters.model import Item, Line, Party, Payment
@@ -60,7 +60,7 @@ def annex_tables(context: Context) -> tuple[Table, ...]:
         return ()
     letter = context.letter
     return (
-        *((_lines_table(context),) if letter.lines else ()),
+        *((_lines_table(context),) if has_derivation(letter) else ()),
         *((_interest_table(context),) if letter.interest_rows else ()),
         *((_payments_table(context),) if letter.payments else ()),
     )

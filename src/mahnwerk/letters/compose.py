@@ -5,8 +5,8 @@ from __future__ import annotations
 from mahnwerk.frames import Role
 from mahnwerk.letters.address import address_lines, greeting, recipient_name
 from mahnwerk.letters.annex import annex_tables, items_table, legal_rows
-from mahnwerk.letters.context import Context
-from mahnwerk.letters.document import Box, Document, Section
+from mahnwerk.letters.context import ITEMS_ON_FIRST_PAGE, Context
+from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.giro import giro_payload
 from mahnwerk.letters.model import LANGUAGES, TEMPLATES, Letter, LetterError
@@ -14,9 +14,9 @@ from mahnwerk.letters.wording import Wording, wording_for
 
 _SECTIONS = {
     "confirm_paid_in_full": ("contact",),
-    "statement_of_account": ("pay", "contact", "hardship", "dispute"),
+    "statement_of_account": ("pay", "hardship", "dispute", "contact"),
 }
-_DEMAND_SECTIONS = ("default", "offer", "pay", "contact", "hardship", "dispute", "next")
+_DEMAND_SECTIONS = ("default", "offer", "pay", "hardship", "dispute", "next", "contact")
 
 
 def compose(letter: Letter, wording: Wording | None = None) -> Document:
@@ -34,7 +34,7 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
     _guard(letter)
     context = Context(letter, wording or wording_for(letter.language, letter.dated_on))
     apart = "table_apart" in context.flags
-    items = items_table(context)
+    front, annex = _tables(context)
     sender = letter.sender
     regards = tuple(
         line for line in (context.one("closing/regards"), clean(sender.contact_person), clean(sender.name)) if line
@@ -50,14 +50,14 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         address=address_lines(letter.recipient, sender, letter.language),
         info=_info(context),
         greeting=greeting(letter.recipient, letter.language),
-        opening=context.all(f"steps/{letter.template}/opening"),
+        opening=_sentences(context.all(f"steps/{letter.template}/opening")),
         box=_box(context),
-        items=None if apart else items,
+        front=front,
         items_note=context.one("items/apart") if apart else "",
         sections=_sections(context),
         closing=regards,
-        note=" ".join(part for part in _notes(context) if part),
-        annex=((items,) if apart else ()) + annex_tables(context),
+        note=" ".join(part for part in _notes(context, bool(annex)) if part),
+        annex=annex,
         annex_title=context.one("annex/title"),
         legal=legal,
         legal_title=context.one("legal/title") if legal else "",
@@ -66,6 +66,22 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         page_words=context.wording.texts["footer/page"][0].parts,
         wording_hash=context.wording.hash,
     )
+
+
+def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+    """Which tables stand on the first page and which behind it: short ones first, long ones apart."""
+    items = items_table(context)
+    if "table_apart" in context.flags:
+        return (), (items, *annex_tables(context))
+    if context.letter.template == "confirm_paid_in_full" and len(context.letter.payments) <= ITEMS_ON_FIRST_PAGE:
+        tables = annex_tables(context)
+        return (items, *(table for table in tables if table.kind == "payments")), ()
+    return (items,), annex_tables(context)
+
+
+def _sentences(paragraphs: tuple[str, ...]) -> tuple[str, ...]:
+    """After the greeting's comma German goes on with a small letter; the next paragraph starts with a capital."""
+    return paragraphs[:1] + tuple(text[:1].upper() + text[1:] for text in paragraphs[1:])
 
 
 def _guard(letter: Letter) -> None:
@@ -98,11 +114,9 @@ def _info(context: Context) -> tuple[tuple[str, str], ...]:
 def _box(context: Context) -> Box:
     letter, values = context.letter, context.values
     if letter.template == "confirm_paid_in_full" or letter.demand_cents <= 0:
-        paid = context.one("box/paid_note")
-        return Box(context.one("box/label/open"), context.money(max(letter.demand_cents, 0)), paid)
+        return Box(context.one("box/as_of"), context.one("box/label/none"), "")
     kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
     rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
-    rows += [("bic", values["bic"])] if values["bic"] else []
     rows += [("purpose", values["rf_reference"])]
     with_code = "giro" in context.flags
     payload = (
@@ -117,7 +131,6 @@ def _box(context: Context) -> Box:
         rows=tuple((context.wording.word(f"box/{key}"), value) for key, value in rows),
         giro=payload,
         giro_alt=context.one("box/giro_alt") if with_code else "",
-        scan=context.one("box/scan") if with_code else "",
     )
 
 
@@ -135,11 +148,11 @@ def _sections(context: Context) -> tuple[Section, ...]:
     return tuple(shown)
 
 
-def _notes(context: Context) -> tuple[str, str]:
+def _notes(context: Context, has_annex: bool) -> tuple[str, str]:
     by_operator = context.letter.role == Role.MARKETPLACE and context.letter.creditor is not None
     return (
         context.one("closing/marketplace") if by_operator else "",
-        context.one("closing/annex") if "annex" in context.flags else "",
+        context.one("closing/annex") if has_annex else "",
     )
 
 
@@ -147,13 +160,16 @@ def _footer(context: Context) -> tuple[tuple[str, ...], ...]:
     sender, values, word = context.letter.sender, context.values, context.wording.word
     columns = (
         (values["sender"], *map(clean, sender.address_lines)),
-        (values["phone"], values["email"], clean(sender.website)),
         (
             clean(sender.bank_name),
             f"{word('box/iban')} {values['iban']}",
             f"{word('box/bic')} {values['bic']}" if values["bic"] else "",
         ),
-        (clean(sender.register), f"{word('footer/vat_id')} {clean(sender.vat_id)}" if sender.vat_id else ""),
+        (
+            clean(sender.register),
+            f"{word('footer/vat_id')} {clean(sender.vat_id)}" if sender.vat_id else "",
+            clean(sender.website),
+        ),
     )
     filled = (tuple(line for line in column if line) for column in columns)
     return tuple(column for column in filled if column)

@@ -49,6 +49,7 @@ class Context:
             "rate": letter.default_rate_ppm is not None,
             "portal": bool(letter.portal_url),
             "offer": letter.offer is not None,
+            "offer_even": letter.offer is not None and letter.offer.instalment_cents == letter.offer.last_instalment_cents,
             "offer_answer": letter.offer is not None and letter.offer.answer_by is not None,
             "surplus": letter.surplus_cents > 0,
             "phone": bool(sender.phone.strip()),
@@ -57,6 +58,7 @@ class Context:
             "person": bool(sender.contact_person.strip()),
             "giro": letter.currency == "EUR" and letter.demand_cents > 0,
             "annex": needs_annex(letter),
+            "derivation": has_derivation(letter),
             "table_apart": len(letter.items) > ITEMS_ON_FIRST_PAGE,
             "undemanded": len(demanded) < len(letter.items),
         }
@@ -70,7 +72,7 @@ class Context:
         values = {
             "invoice_number": clean(first.invoice_number),
             "invoice_date": day_long(first.issued_on, language),
-            "invoice_count": number(len(letter.items), language),
+            "invoice_count": self._count(len(letter.items)),
             "amount": self.money(letter.demand_cents),
             "demand": self.money(letter.demand_cents),
             "pay_by": day_long(letter.pay_by, language) if letter.pay_by else "",
@@ -80,13 +82,13 @@ class Context:
             "sender": clean(sender.name),
             "creditor": clean(letter.creditor.name) if letter.creditor else clean(sender.name),
             "contact_person": clean(sender.contact_person),
-            "phone": clean(sender.phone),
+            "phone": _unbroken(clean(sender.phone)),
             "email": clean(sender.email),
             "hours": clean(sender.hours),
-            "iban": spaced(clean(sender.iban)),
+            "iban": _unbroken(spaced(clean(sender.iban))),
             "bic": clean(sender.bic),
             "account_holder": clean(sender.account_holder) or clean(sender.name),
-            "rf_reference": spaced(clean(letter.rf_reference)),
+            "rf_reference": _unbroken(spaced(clean(letter.rf_reference))),
             "case_reference": clean(letter.case_reference),
             "default_rate": percent(letter.default_rate_ppm, language) if letter.default_rate_ppm is not None else "",
             "new_costs": self.money(letter.new_costs_cents),
@@ -100,12 +102,18 @@ class Context:
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
         return values
 
+    def _count(self, count: int) -> str:
+        """Small numbers as words, as prose has them."""
+        path = f"numbers/{count}"
+        return self.wording.word(path) if path in self.wording.texts else number(count, self.letter.language)
+
     def _offer(self) -> dict[str, str]:
         offer, language = self.letter.offer, self.letter.language
         if offer is None:
             return {}
         return {
-            "offer_count": number(offer.count, language),
+            "offer_count": self._count(offer.count),
+            "offer_count_first": self._count(offer.count - 1),
             "offer_instalment": self.money(offer.instalment_cents),
             "offer_last_instalment": self.money(offer.last_instalment_cents),
             "offer_first": day_long(offer.first_on, language),
@@ -123,15 +131,23 @@ class Context:
         return self.wording.all(path, self.values, self.flags)
 
 
+def has_derivation(letter: Letter) -> bool:
+    """Whether the lines say more than the table of invoices: interest, costs, credits or payments."""
+    return any(line.component != "principal" for line in letter.lines)
+
+
 def needs_annex(letter: Letter) -> bool:
     """Whether a second page is called for: anything beyond plain open invoices on page one."""
-    moved = any(line.component != "principal" for line in letter.lines)
     return (
-        moved
+        has_derivation(letter)
         or letter.is_third_party
         or bool(letter.interest_rows or letter.payments)
         or len(letter.items) > ITEMS_ON_FIRST_PAGE
     )
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\u00a0")
 
 
 def _listed(items: list[Item], language: str) -> str:

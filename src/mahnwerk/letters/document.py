@@ -41,7 +41,6 @@ class Box:
     rows: tuple[tuple[str, str], ...] = ()
     giro: str = ""
     giro_alt: str = ""
-    scan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Document:
     greeting: str
     opening: tuple[str, ...]
     box: Box
-    items: Table | None
+    front: tuple[Table, ...]
     items_note: str
     sections: tuple[Section, ...]
     closing: tuple[str, ...]

@@ -26,11 +26,11 @@ def text_twin(document: Document) -> str:
     out: list[str] = [document.subject, "=" * min(len(document.subject), WIDTH), "", document.greeting, ""]
     for paragraph in document.opening:
         out += [_wrapped(paragraph), ""]
-    out += [f"{box.label}: {box.amount} {box.until}"]
+    out += [f"{box.label}: {box.amount} {box.until}".rstrip()]
     out += [f"{label}: {value}" for label, value in box.rows]
     out += [""]
-    if document.items is not None:
-        out += [*_table_lines(document.items), ""]
+    for table in document.front:
+        out += [*_table_lines(table), ""]
     if document.items_note:
         out += [_wrapped(document.items_note), ""]
     for section in document.sections:
@@ -77,8 +77,7 @@ def html_twin(document: Document) -> str:
         f'<div class="box"><p>{escape(box.label)}<br><span class="amount">{escape(box.amount)}</span> '
         f"<strong>{escape(box.until)}</strong></p>{f'<dl>{rows}</dl>' if rows else ''}</div>"
     )
-    if document.items is not None:
-        body.append(_table_html(document.items))
+    body += [_table_html(table) for table in document.front]
     if document.items_note:
         body.append(f"<p>{escape(document.items_note)}</p>")
     for section in document.sections:

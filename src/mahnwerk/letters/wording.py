@@ -23,14 +23,14 @@ from mahnwerk.letters.model import LANGUAGES, TEMPLATES, LetterError
 PLACEHOLDERS: Final = frozenset(
     "invoices invoice_number invoice_date invoice_count amount demand pay_by pay_by_plain as_of dated_on "
     "sender creditor contact_person phone email hours iban bic account_holder rf_reference case_reference "
-    "default_rate new_costs portal offer_count offer_instalment offer_last_instalment offer_first "
+    "default_rate new_costs portal offer_count offer_count_first offer_instalment offer_last_instalment offer_first "
     "offer_last offer_total offer_answer_by surplus due_on first_due default_invoices authority "
-    "authority_contact registration_number day_count page pages plus_plain".split()
+    "authority_contact registration_number day_count page pages".split()
 )
 FLAGS: Final = frozenset(
     "consumer business many own agency assignee marketplace third_party triggers_default "
-    "triggers_some new_costs interest rate portal offer offer_answer surplus phone email hours "
-    "person giro annex table_apart undemanded".split()
+    "triggers_some new_costs interest rate portal offer offer_even offer_answer surplus phone email hours "
+    "person giro annex derivation table_apart undemanded".split()
 )
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
