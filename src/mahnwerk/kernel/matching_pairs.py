@@ -1,0 +1,137 @@
+"""Which payment may mean which claim: every pair that evidence supports, with its evidence.
+
+Evidence, strongest first: a reference found as written, a reference one slip away, the same amount in the
+same currency. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from mahnwerk.kernel.references import distance, forms, tokens, with_slips
+
+EXACT: Final = 3
+ONE_SLIP: Final = 2
+AMOUNT: Final = 1
+
+SAME_AMOUNT_MAX: Final = 40
+"""More open claims of one amount than this say nothing about any of them (the 19.90 of every shop)."""
+SAME_KEY_MAX: Final = 200
+"""A spelling shared by more claims than this is a numbering scheme, not a reference."""
+
+PAIRS: Final = {
+    "payment_id": pl.Int64,
+    "claim_id": pl.Int64,
+    "evidence": pl.Int8,
+    "token": pl.String,  # of the payment; "" for AMOUNT
+    "reference": pl.String,
+    "slips": pl.Int8,
+}
+
+
+def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Pairs whose reference stands in the payment's text, exactly or one slip away: PAIRS.
+
+    How: exact tokens by join; then, for the payments' tokens only, spellings one deletion away, joined
+    with the same of the claims' references, and each meeting compared sign by sign.
+    """
+    known = _reference_frame(claims)
+    digits = known.filter(pl.col("reference").str.contains(r"^\d+$")).get_column("reference")
+    found = _token_frame(payments, frozenset(digits.str.len_chars().unique().to_list()))
+    if found.is_empty() or known.is_empty():
+        return pl.DataFrame(schema=PAIRS)
+    exact = found.join(known, left_on="token", right_on="reference", how="inner").select(
+        "payment_id",
+        "claim_id",
+        pl.lit(EXACT, pl.Int8).alias("evidence"),
+        "token",
+        pl.col("token").alias("reference"),
+        pl.lit(0, pl.Int8).alias("slips"),
+    )
+    settled = exact.select("payment_id", "token").unique()
+    open_tokens = found.join(settled, on=["payment_id", "token"], how="anti")
+    return pl.concat([exact, _near(open_tokens, known)]).unique()
+
+
+def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    spelled = with_slips(found.select("token").unique(), "token")
+    keys = spelled.get_column("key").unique()
+    # Of a million references only those that meet a payment's spelling are kept, slice by slice.
+    parts = [
+        with_slips(part, "reference").filter(pl.col("key").is_in(keys.implode()))
+        for part in known.select("reference").unique().iter_slices(200_000)
+    ]
+    near = pl.concat(parts)
+    common = near.group_by("key").len().filter(pl.col("len") <= SAME_KEY_MAX).select("key")
+    meetings = (
+        near.join(common, on="key", how="semi")
+        .join(spelled, on="key", how="inner")
+        .select("token", "reference")
+        .unique()
+    )
+    slips = [distance(token, reference) for token, reference in meetings.iter_rows()]
+    close = meetings.with_columns(pl.Series("slips", slips, pl.Int8)).filter(pl.col("slips").is_between(1, 2))
+    return (
+        found.join(close, on="token", how="inner")
+        .join(known, on="reference", how="inner")
+        .select(
+            "payment_id",
+            "claim_id",
+            pl.lit(ONE_SLIP, pl.Int8).alias("evidence"),
+            "token",
+            "reference",
+            "slips",
+        )
+    )
+
+
+def amount_pairs(
+    payments: pl.DataFrame, claims: pl.DataFrame, tolerance_ppm: int, tolerance_cents: int
+) -> pl.DataFrame:
+    """Pairs of the same currency whose open amount is the payment's, or a deduction within tolerance more."""
+    wanted = payments.select("payment_id", "currency", "amount_cents").with_columns(
+        upper=pl.col("amount_cents") + allowed(pl.col("amount_cents"), tolerance_ppm, tolerance_cents)
+    )
+    offered = claims.select("claim_id", "currency", "open_cents").sort("open_cents")
+    joined = wanted.join_where(
+        offered,
+        pl.col("currency") == pl.col("currency_right"),
+        pl.col("open_cents") >= pl.col("amount_cents") - 2,
+        pl.col("open_cents") <= pl.col("upper"),
+    )
+    few = joined.group_by("payment_id").len().filter(pl.col("len") <= SAME_AMOUNT_MAX).select("payment_id")
+    return joined.join(few, on="payment_id", how="semi").select(
+        "payment_id",
+        "claim_id",
+        pl.lit(AMOUNT, pl.Int8).alias("evidence"),
+        pl.lit("").alias("token"),
+        pl.lit("").alias("reference"),
+        pl.lit(0, pl.Int8).alias("slips"),
+    )
+
+
+def allowed(amount: pl.Expr, tolerance_ppm: int, tolerance_cents: int) -> pl.Expr:
+    """How much a payment may fall short and still mean the whole claim."""
+    return pl.max_horizontal(pl.lit(tolerance_cents, pl.Int64), amount * tolerance_ppm // 1_000_000)
+
+
+def _token_frame(payments: pl.DataFrame, lengths: frozenset[int]) -> pl.DataFrame:
+    rows = [
+        (payment_id, token)
+        for payment_id, text in payments.select("payment_id", "text").iter_rows()
+        for token in tokens(text, lengths)
+    ]
+    return pl.DataFrame(rows, schema={"payment_id": pl.Int64, "token": pl.String}, orient="row")
+
+
+def _reference_frame(claims: pl.DataFrame) -> pl.DataFrame:
+    exploded = claims.select("claim_id", "references").explode("references").drop_nulls()
+    unique = exploded.get_column("references").unique()
+    spelled = pl.DataFrame(
+        [(written, form) for written in unique for form in forms(written)],
+        schema={"references": pl.String, "reference": pl.String},
+        orient="row",
+    )
+    return exploded.join(spelled, on="references", how="inner").select("claim_id", "reference").unique()

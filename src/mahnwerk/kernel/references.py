@@ -1,0 +1,139 @@
+"""References as payers write them: found in free text, also when damaged.
+
+A reference is compared by its letters and digits alone. Damage seen in practice is one slip: a digit
+missing, doubled, changed or swapped with its neighbour, a blank inside, two numbers glued together, the
+letters before the number lost. So text and references meet at the strings that one deletion makes of
+each (every slip of one sign meets there), and whoever meets is compared sign by sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import polars as pl
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+SIGNIFICANT_MIN = 5
+"""Shorter numbers are house numbers, years, list marks; they identify nothing."""
+CUT_MIN = 8
+"""Shorter references are not looked for inside longer runs of digits: every number would hold one."""
+GLUED_MIN = 16
+TOKENS_MAX = 60
+"""A payer's text has at most 140 signs by SEPA; more tokens than this are noise."""
+
+_WORD = re.compile(r"[A-Z0-9]+")
+_PARTS = re.compile(r"[A-Z]+|[0-9]+")
+
+
+def compact(text: str) -> str:
+    """Upper case, letters and digits only."""
+    return "".join(_WORD.findall(text.upper()))
+
+
+def significant(reference: str) -> str:
+    """The part that tells references apart: letters and leading zeros of the number dropped."""
+    digits = "".join(part for part in _PARTS.findall(reference) if part[0].isdigit())
+    return digits.lstrip("0")
+
+
+def forms(reference: str) -> list[str]:
+    """The spellings under which an own reference is looked for: as it is, and its digits alone."""
+    whole = compact(reference)
+    digits = "".join(char for char in whole if char.isdigit())
+    return [
+        form for form in dict.fromkeys((whole, digits)) if len(form) >= SIGNIFICANT_MIN and significant(form)
+    ]
+
+
+def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
+    """Strings in a remittance text that may be references: words, their digits, and joined neighbours.
+
+    Neighbours are joined two and three at a time, which heals a blank typed into a number. A run of
+    digits long enough for two references is also cut at every place into `lengths` (those of the own
+    references, one more and one less), which parts numbers glued together.
+    """
+    words = _WORD.findall(text.upper())[:TOKENS_MAX]
+    found: dict[str, None] = {}
+    pieces: list[str] = []
+    for word in words:
+        found[word] = None
+        parts = _PARTS.findall(word)
+        digits = "".join(part for part in parts if part[0].isdigit())
+        found[digits] = None
+        pieces.extend(part for part in parts if part[0].isdigit())
+    for width in (1, 2, 3):
+        for start in range(len(pieces) - width + 1):
+            found["".join(pieces[start : start + width])] = None
+    for first, second in pairwise(words):
+        found[first + second] = None
+    found.update(dict.fromkeys(_cuts("".join(pieces) if _is_glued(pieces) else "", lengths)))
+    return [
+        token for token in found if SIGNIFICANT_MIN <= len(token) <= 35 and any(c.isdigit() for c in token)
+    ]
+
+
+def _is_glued(pieces: list[str]) -> bool:
+    return any(len(piece) >= GLUED_MIN for piece in pieces)
+
+
+def _cuts(digits: str, lengths: frozenset[int]) -> Iterator[str]:
+    wanted = {length + more for length in lengths if length >= CUT_MIN for more in (-1, 0, 1)}
+    for length in sorted(wanted):
+        for start in range(len(digits) - length + 1):
+            yield digits[start : start + length]
+
+
+def slips(column: str, longest: int) -> list[pl.Expr]:
+    """Expressions for every string that deleting one sign makes of a column; null where too short."""
+    text = pl.col(column)
+    length = text.str.len_chars()
+    return [
+        pl.when(length > position)
+        .then(text.str.slice(0, position) + text.str.slice(position + 1))
+        .alias(f"slip_{position}")
+        for position in range(longest)
+    ]
+
+
+def with_slips(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Each row once per spelling one deletion away from its token, and once as it is.
+
+    Returns
+    -------
+    the frame's columns plus `key` UInt64 (hash of the spelling). Linear in rows × length.
+    """
+    if frame.is_empty():
+        return frame.with_columns(key=pl.lit(0, pl.UInt64))
+    raw = frame.get_column(column).str.len_chars().max()
+    longest = raw if isinstance(raw, int) else 0
+    return (
+        frame.with_columns(
+            pl.concat_list([pl.col(column), *slips(column, longest)]).list.drop_nulls().alias("_spelling")
+        )
+        .explode("_spelling")
+        .with_columns(key=pl.col("_spelling").hash())
+        .drop("_spelling")
+        .unique()
+    )
+
+
+def distance(token: str, reference: str) -> int:
+    """Slips between two strings: deletions, insertions, changes, swaps of neighbours; 9 = far."""
+    return OSA.distance(token, reference, score_cutoff=3) if abs(len(token) - len(reference)) <= 3 else 9
+
+
+def likeness(text: str, references: Iterable[str]) -> float:
+    """How much of the best reference is found anywhere in the text, 0…1; for pairs only, not for search."""
+    whole = compact(text)
+    best = 0.0
+    for reference in references:
+        for form in forms(reference):
+            tail = form.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            # The constant head of a numbering scheme (INV1000000…) must not make strangers alike.
+            tail = re.sub(r"^(\d?)0{3,}", "", tail) or tail
+            if len(tail) >= 3:
+                best = max(best, fuzz.partial_ratio(tail, whole) / 100 * min(1.0, len(tail) / 6))
+    return best

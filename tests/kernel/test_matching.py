@@ -1,0 +1,135 @@
+"""Matching: right when it books, honest when it does not know, the same in any row order."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, PAYMENTS, propose
+
+
+def claims(*rows: tuple[int, int, int, str, str]) -> pl.DataFrame:
+    """claim_id, debtor_id, open_cents, invoice number, name"""
+    return pl.DataFrame(
+        [(c, d, cents, "EUR", [number], name) for c, d, cents, number, name in rows],
+        schema=dict(OPEN_CLAIMS),
+        orient="row",
+    )
+
+
+def payments(*rows: tuple[int, int, str, str], currency: str = "EUR") -> pl.DataFrame:
+    """payment_id, amount_cents, text, name"""
+    return pl.DataFrame(
+        [(p, cents, currency, text, name, f"DE{p:020}") for p, cents, text, name in rows],
+        schema=dict(PAYMENTS),
+        orient="row",
+    )
+
+
+def answer(found: pl.DataFrame) -> list[tuple[list[int], list[int], str]]:
+    return [tuple(row) for row in found.select("payment_ids", "claim_ids", "verdict").iter_rows()]  # type: ignore[misc]
+
+
+SHOP = claims(
+    (1, 10, 8490, "RE-26-0411", "Annika Brandstätter"),
+    (2, 10, 3950, "RE-26-0440", "Annika Brandstätter"),
+    (3, 11, 8490, "RE-26-0412", "Thilo von der Heydt"),
+    (4, 12, 12995, "RE-26-0390", "Zeynep Yıldırım"),
+    (5, 13, 8490, "RE-26-0398", "Maria Schmidt"),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RE-26-0411",
+        "Rechnung RE-26-0411 Danke",
+        "re 260411",
+        "RE26 0411",
+        "RE-26-411",
+        "RE-26-04I1 re-26-0411",
+    ],
+)
+def test_the_named_invoice_with_its_amount_is_booked(text: str) -> None:
+    found = propose(payments((1, 8490, text, "Brandstaetter, Annika")), SHOP)
+    assert answer(found) == [([1], [1], "booked")]
+
+
+def test_amount_alone_is_never_booked() -> None:
+    found = propose(payments((1, 12995, "Danke!", "Zeynep Yildirim")), SHOP)
+    assert answer(found) == [([1], [4], "proposed")]
+
+
+def test_a_name_alone_is_never_booked() -> None:
+    found = propose(payments((1, 777, "Danke", "Maria Schmidt")), SHOP)
+    assert answer(found) == [([1], [], "suspense")]
+
+
+def test_the_right_number_with_another_amount_is_a_question() -> None:
+    found = propose(payments((1, 5000, "RE-26-0411", "Brandstätter")), SHOP)
+    assert answer(found) == [([1], [1], "proposed")]
+    assert "part_payment" in found["reasons"][0].to_list()
+
+
+def test_two_invoices_in_one_payment() -> None:
+    found = propose(payments((1, 12440, "RE-26-0411 u. RE-26-0440", "Brandstätter")), SHOP)
+    assert answer(found) == [([1], [1, 2], "booked")]
+
+
+def test_glued_numbers_are_parted() -> None:
+    known = claims(
+        (1, 1, 1000, "1779184967", "X"), (2, 1, 2000, "6907529215", "X"), (3, 1, 500, "1111111111", "X")
+    )
+    found = propose(payments((1, 3000, "17791849676907529215", "X")), known)
+    assert answer(found) == [([1], [1, 2], "booked")]
+
+
+def test_several_payments_for_one_invoice() -> None:
+    found = propose(
+        payments((1, 5000, "RE-26-0390 1", "Z. Yildirim"), (2, 7995, "RE-26-0390 Rest", "Z. Yildirim")), SHOP
+    )
+    assert answer(found) == [([1, 2], [4], "booked")]
+
+
+def test_a_bank_charge_missing_is_tolerated_more_is_not() -> None:
+    assert answer(propose(payments((1, 8485, "RE-26-0411", "")), SHOP))[0][2] == "booked"
+    assert answer(propose(payments((1, 8390, "RE-26-0411", "")), SHOP))[0][2] == "proposed"
+
+
+def test_currencies_are_never_mixed() -> None:
+    found = propose(payments((1, 8490, "RE-26-0411", "Brandstätter"), currency="CHF"), SHOP)
+    assert answer(found) == [([1], [], "suspense")]
+
+
+def test_one_slip_between_two_neighbours_is_no_certainty() -> None:
+    """0411 and 0412 of the same amount: "041" may be either."""
+    found = propose(payments((1, 8490, "RE-26-041", "Unbekannt")), SHOP)
+    assert answer(found)[0][2] == "proposed"
+
+
+def test_a_known_account_breaks_the_tie() -> None:
+    account = pl.DataFrame([("DE00000000000000000001", 11)], schema=dict(KNOWN_PAYERS), orient="row")
+    found = propose(payments((1, 8490, "RE-26-041", "Unbekannt")), SHOP, account)
+    assert answer(found)[0][1] == [3]
+
+
+numbers = st.lists(st.integers(100_000, 999_999), min_size=2, max_size=8, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers, st.data())
+def test_each_payment_once_each_claim_booked_once_in_any_order(drawn: list[int], data: st.DataObject) -> None:
+    amounts = [data.draw(st.integers(100, 900)) for _ in drawn]
+    known = claims(
+        *((i, i % 3, cents, f"R{n}", "N") for i, (n, cents) in enumerate(zip(drawn, amounts, strict=True)))
+    )
+    picked = data.draw(st.lists(st.sampled_from(range(len(drawn))), min_size=1, max_size=6))
+    paid = payments(*((i, amounts[c], f"R{drawn[c]}", "N") for i, c in enumerate(picked)))
+    found = propose(paid, known)
+    assert sorted(p for ids in found["payment_ids"] for p in ids) == list(range(len(picked)))
+    booked = [c for ids in found.filter(pl.col("verdict") == "booked")["claim_ids"] for c in ids]
+    assert len(booked) == len(set(booked))
+    shuffled = propose(paid.reverse(), known.reverse())
+    assert sorted(map(str, answer(found))) == sorted(map(str, answer(shuffled)))

@@ -1,0 +1,37 @@
+"""References in free text, also when damaged."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from mahnwerk.kernel.references import distance, forms, likeness, tokens, with_slips
+
+
+def test_forms_drop_what_tells_nothing_apart() -> None:
+    assert forms("RE-26-0411") == ["RE260411", "260411"]
+    assert forms("0000") == []
+    assert forms("12") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("Rechnung 57873 41881", "5787341881"), ("no 0: 4711012", "4711012"), ("RE 26-0411", "260411")],
+)
+def test_tokens_heal_blanks(text: str, wanted: str) -> None:
+    assert wanted in tokens(text)
+
+
+def test_slips_meet_at_one_deletion() -> None:
+    both = [with_slips(pl.DataFrame({"t": [text]}), "t")["key"].to_list() for text in ("12345", "12354")]
+    assert set(both[0]) & set(both[1])
+
+
+def test_distance_counts_a_swap_once() -> None:
+    assert distance("12345", "12354") == 1
+    assert distance("12345", "1234567890") == 9
+
+
+def test_the_head_of_a_numbering_scheme_makes_nobody_alike() -> None:
+    assert likeness("INV100000000099999", ["INV100000000012345"]) < 0.7
+    assert likeness("IN V100000000012345", ["INV100000000012345"]) > 0.8
