@@ -26,6 +26,8 @@ DAY_COUNTS: Final = ("act/act", "act/365", "30/360")
 EPOCH: Final = date(1970, 1, 1)
 HORIZON: Final = date(2160, 1, 1)
 """First day the tables do not hold: a title of 30 years, renewed three times, from today on."""
+TABLE_DAYS: Final = (HORIZON - EPOCH).days + 1
+"""Entries of each table of a `RateIndex`."""
 
 SCHEDULE: Final[dict[str, Any]] = {
     "case_id": pl.Int64,
@@ -84,7 +86,7 @@ def day_no(day: date) -> int:
 
 def _day_weights(day_count: str) -> tuple[Days, int]:
     """Weights cumulated before each day, and the number of weights in a year."""
-    days = np.arange((HORIZON - EPOCH).days + 1, dtype=np.int64).astype("datetime64[D]")
+    days = np.arange(TABLE_DAYS, dtype=np.int64).astype("datetime64[D]")
     years = days.astype("datetime64[Y]").astype(np.int64) + 1970
     if day_count == "30/360":
         months = days.astype("datetime64[M]").astype(np.int64) % 12
