@@ -20,6 +20,9 @@ except ImportError:  # PyYAML built without libyaml: slower, the same answers
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 _TAG: Final = "tag:yaml.org,2002:"
+_SCALAR_TAGS: Final = frozenset(
+    _TAG + word for word in ("str", "int", "float", "bool", "null", "timestamp", "value")
+)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NUMBER_LIKE: Final = re.compile(r"[-+]?(\.?[0-9][0-9_,.]*([eE][-+]?[0-9]+)?|\.(inf|nan))\Z", re.IGNORECASE)
@@ -77,7 +80,7 @@ class _Builder:
             raise self.fail(node, f"nested deeper than {_DEPTH_MAX} levels")
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
             return [self.build(item, depth + 1) for item in node.value]
         if not isinstance(node, yaml.MappingNode) or node.tag != _TAG + "map":
             raise self.fail(node, f"the tag {node.tag} is not accepted")
@@ -93,10 +96,10 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode) -> Any:
         text: str = node.value
+        if node.tag not in _SCALAR_TAGS or (node.style and node.tag != _TAG + "str"):
+            raise self.fail(node, f"{text!r}: merge keys and tags are not accepted")
         if node.style:  # quoted or block text: exactly what was written
             return text
-        if node.tag == _TAG + "merge" or not node.tag.startswith(_TAG):
-            raise self.fail(node, f"{text!r}: merge keys and tags are not accepted")
         if text in ("", "~", "null"):
             return None
         if text in ("true", "false"):
