@@ -96,7 +96,6 @@ class Procedure:
     steps: tuple[Step, ...]
     ending: Ending
     comment: str = ""
-    notice_period_defers_default: bool = True
     hash: str = field(default="", compare=False)
 
     @property
@@ -149,7 +148,6 @@ def parse_procedure(mapping: Mapping[str, Any], where: str = "procedure") -> Pro
             "presumed_delivery_working_days", 0, 30, complete=True
         ),
         letter_cost_cents=top.per_channel("letter_cost_cents", 0, CENTS_LIMIT, complete=False),
-        notice_period_defers_default=top.flag("notice_period_defers_default", True),
         comment=top.text("comment", None, "text", default=""),
         steps=tuple(_parse_step(item) for item in steps),
         ending=_parse_ending(ending),

@@ -1,0 +1,426 @@
+"""The day's plan: each open case once, with the one message due or the reason for none.
+
+`plan_day` is the only way to decide, for one case and for a million, at night and at the seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from mahnwerk.frames import (
+    BALANCES,
+    HELD,
+    Book,
+    DayPlan,
+    FactKind,
+    HeldReason,
+)
+from mahnwerk.kernel import (
+    allocation,
+    arrears,
+    dunning,
+    holds,
+    limitation,
+    messages_due,
+    notices,
+)
+from mahnwerk.kernel.facts import live_facts
+from mahnwerk.kernel.holds import RANK
+from mahnwerk.kernel.poison import data_errors, without
+from mahnwerk.kernel.procedures import Procedure
+from mahnwerk.law import Laws
+
+Observer = Callable[[str], None]
+REASONS: Final = tuple(reason.value for reason in HeldReason)
+
+
+class CoverageError(AssertionError):
+    """A case is in the plan twice or not at all. A defect of the kernel, never of the data."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A day's plan and what it rests on, for `why`, the permits and tests."""
+
+    plan: DayPlan
+    replay: allocation.Replay
+    evidence: pl.DataFrame
+    """As from `notices.evidence`."""
+    levels: pl.DataFrame
+    """As from `notices.levels`."""
+    groundless: pl.DataFrame
+    """As from `notices.groundless`."""
+    scheduled: pl.DataFrame
+    """As from `dunning.schedule`: the next step and day of every claim that may be asked for."""
+    limitation: pl.DataFrame
+    answers: pl.DataFrame
+    """As from `permit_rules.answers`: what each message was asked, also those refused."""
+
+
+def plan_day(
+    book: Book,
+    laws: Laws,
+    on: date,
+    *,
+    procedures: Mapping[str, Procedure],
+    after_stage: Observer | None = None,
+) -> DayPlan:
+    """Decide for every case of a book what is due from us on a day.
+
+    Masks poison rows, reads off which messages count, when default began and what is owed, collects
+    every reason to hold still, and lets the procedure speak where there is none.
+
+    Parameters
+    ----------
+    book : checked against its schemas here; decisions already recorded are not looked at, so a second
+        run on a day gives the same plan
+    laws : by jurisdiction
+    on : the day; facts effective later and messages sealed later do not count
+    procedures : by `name@version`
+    after_stage : called with the name of each stage when it is done (for measuring)
+
+    Returns
+    -------
+    DayPlan: balances (of all cases but those with data errors), measures, their items, held
+
+    Raises
+    ------
+    FrameError : a frame lacks a column or has another type.
+    CoverageError : a case would be in the plan twice or not at all.
+
+    Guarantees
+    ----------
+    Pure. Each case is in exactly one of measures and held. Row order does not matter. A case's outcome
+    depends on its own rows only: a poison row or a gap in the law holds its own case. Once a measure is
+    recorded as sent, the same day gives no other. After a pause of any length a claim climbs one step.
+
+    Sources
+    -------
+    §§ 286, 288, 193 BGB through its parts; decisions 10–18 in docs/decisions/.
+    """
+    return decide(book, laws, on, procedures=procedures, after_stage=after_stage).plan
+
+
+def decide(
+    book: Book,
+    laws: Laws,
+    on: date,
+    *,
+    procedures: Mapping[str, Procedure],
+    after_stage: Observer | None = None,
+) -> Decided:
+    """As `plan_day`, and hand out what the plan rests on."""
+    tell = after_stage or (lambda stage: None)
+    book = book.checked()
+    every_case = book.cases
+    poisoned = data_errors(book, list(laws))
+    book = without(book, poisoned)
+    live = live_facts(book.facts, on)
+    tell("check")
+    cases = _with_procedure(book.cases, live, procedures)
+    steps = dunning.step_table(procedures)
+    evidenced = notices.evidence(book.notices.filter(pl.col("sealed_on") <= on), live, cases)
+    evidenced = _own_dunning(evidenced, cases, steps)
+    tell("evidence")
+    basis = _basis(book, cases, live, evidenced, laws, on, tell)
+    blocks = holds.fact_blocks(live, on)
+    states = _states(book.claims, basis, blocks)
+    cases = _reachable(cases, blocks, evidenced, live)
+    first = _holds(cases, states, basis, blocks, evidenced, poisoned, on)
+    tell("holds")
+    scheduled = dunning.schedule(_askable(states, cases, first), steps, on)
+    table = dunning.case_table(scheduled, cases, on)
+    tell("dunning")
+    written = messages_due.write(table, scheduled, steps, evidenced, live, laws, on)
+    held = holds.first_reason([first, dunning.reasons(table, steps), written.refused])
+    plan = DayPlan(
+        balances=basis.replay.balances.select(list(BALANCES)),
+        measures=written.measures,
+        measure_items=written.items,
+        held=_held_frame(held, every_case),
+        law_hash=ruleset(laws, procedures),
+    )
+    _prove_coverage(plan, every_case)
+    tell("plan")
+    return Decided(
+        plan,
+        basis.replay,
+        evidenced,
+        basis.levels,
+        basis.groundless,
+        scheduled,
+        basis.barred,
+        written.answers,
+    )
+
+
+def ruleset(laws: Laws, procedures: Mapping[str, Procedure]) -> str:
+    """SHA-256 over the law and the procedures a plan was made with."""
+    parts = [laws.hash, *(f"{key}:{procedures[key].hash}" for key in sorted(procedures))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _with_procedure(
+    cases: pl.DataFrame, live: pl.DataFrame, procedures: Mapping[str, Procedure]
+) -> pl.DataFrame:
+    """Each case with the settings of its procedure: the last `ENROLLED` fact wins over the opening."""
+    enrolled = live.filter((pl.col("kind") == FactKind.ENROLLED) & pl.col("code").is_not_null())
+    if enrolled.height:
+        last = (
+            enrolled.sort("effective_on", "fact_no")
+            .group_by("case_id", maintain_order=True)
+            .agg(enrolled=pl.col("code").last())
+        )
+        cases = (
+            cases.join(last, on="case_id", how="left", maintain_order="left")
+            .with_columns(procedure=pl.coalesce("enrolled", "procedure"))
+            .drop("enrolled")
+        )
+    return cases.with_columns(is_consumer=pl.col("is_consumer").fill_null(True)).join(
+        dunning.procedure_table(procedures), on="procedure", how="left", maintain_order="left"
+    )
+
+
+def _own_dunning(evidenced: pl.DataFrame, cases: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
+    """A message demands an item only where the item's own step does: a friendly reminder of a young claim
+    does not put it in default because an older one is dunned on the same page."""
+    if evidenced.is_empty():
+        return evidenced
+    own = steps.select("procedure", "step_id", own_is_dunning="is_dunning")
+    return (
+        evidenced.join(cases.select("case_id", "procedure"), on="case_id", how="left", maintain_order="left")
+        .join(own, on=["procedure", "step_id"], how="left", maintain_order="left")
+        .with_columns(
+            is_dunning=pl.col("is_dunning")
+            & pl.col("own_is_dunning").fill_null(True)
+            & (pl.col("step_id") != notices.LISTED)
+        )
+        .drop("procedure", "own_is_dunning")
+    )
+
+
+@dataclass(frozen=True)
+class _Basis:
+    replay: allocation.Replay
+    levels: pl.DataFrame
+    groundless: pl.DataFrame
+    barred: pl.DataFrame
+
+
+def _basis(
+    book: Book,
+    cases: pl.DataFrame,
+    live: pl.DataFrame,
+    evidenced: pl.DataFrame,
+    laws: Laws,
+    on: date,
+    tell: Observer,
+) -> _Basis:
+    claims = book.claims.join(
+        cases.select("case_id", "land", "is_consumer", "role"),
+        on="case_id",
+        how="left",
+        maintain_order="left",
+    )
+    groundless = _groundless(book, claims, live, evidenced, laws, on)
+    tell("groundless")
+    valid = evidenced.join(groundless, on=["message_id", "claim_id"], how="anti", maintain_order="left")
+    defaults = _defaults(claims, live, valid, laws)
+    tell("default")
+    replay = allocation.replay(book, defaults, laws, on)
+    tell("replay")
+    barred = limitation.limitation(claims, live, laws, on, defaults=defaults)
+    tell("limitation")
+    return _Basis(replay, notices.levels(notices.counted(valid, live)), groundless, barred)
+
+
+def _defaults(claims: pl.DataFrame, live: pl.DataFrame, valid: pl.DataFrame, laws: Laws) -> pl.DataFrame:
+    received = valid.filter(pl.col("is_dunning") & pl.col("received_on").is_not_null()).select(
+        "claim_id", "received_on", "pay_by", "message_id"
+    )
+    return arrears.default_began(claims, received, live, laws)
+
+
+def _groundless(
+    book: Book, claims: pl.DataFrame, live: pl.DataFrame, evidenced: pl.DataFrame, laws: Laws, on: date
+) -> pl.DataFrame:
+    """Replay, with every allocation, only the cases in which a fact learnt later changes an earlier day."""
+    late = (
+        live.filter(pl.col("kind").is_between(FactKind.CREDIT_NOTE, FactKind.REFUND_PAID))
+        .select("case_id", "effective_on", "recorded_on")
+        .join(evidenced.select("case_id", "sealed_on").unique(), on="case_id")
+        .filter(
+            (pl.col("effective_on") <= pl.col("sealed_on")) & (pl.col("recorded_on") >= pl.col("sealed_on"))
+        )
+        .select("case_id")
+        .unique()
+    )
+    if late.is_empty():
+        return pl.DataFrame(schema={"message_id": pl.Int64, "claim_id": pl.Int64})
+
+    def mine(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.join(late, on="case_id", how="semi", maintain_order="left")
+
+    part = Book(
+        mine(book.cases), mine(book.claims), mine(book.facts), mine(book.designations), mine(book.notices)
+    )
+    seen = mine(evidenced)
+    defaults = _defaults(mine(claims), mine(live), seen, laws)
+    replay = allocation.replay(part, defaults, laws, on, detail=True)
+    if replay.allocations is None:
+        raise CoverageError("the replay gave no allocations although it was asked for them")
+    return notices.groundless(seen, part.claims, replay.allocations)
+
+
+def _states(claims: pl.DataFrame, basis: _Basis, blocks: pl.DataFrame) -> pl.DataFrame:
+    """Each claim with what is open, what may be asked, and what stands against asking."""
+    balances, barred = basis.replay.balances, basis.barred
+    states = (
+        claims.select(
+            "case_id",
+            "claim_id",
+            "kind",
+            "jurisdiction",
+            "issued_on",
+            "obligation_arose_on",
+            due_on=pl.coalesce("due_on", "issued_on"),
+        )
+        .join(
+            balances.select("claim_id", "open_cents", "disputed_cents", "default_began_on", "surplus_cents"),
+            on="claim_id",
+            how="left",
+            maintain_order="left",
+        )
+        .join(barred.select("claim_id", "is_time_barred"), on="claim_id", how="left", maintain_order="left")
+        .join(holds.claim_blocks(blocks), on="claim_id", how="left", maintain_order="left")
+        .join(basis.levels, on="claim_id", how="left", maintain_order="left")
+        .with_columns(pl.col("level").fill_null(0), pl.col("has_notice").fill_null(False))
+    )
+    is_disputed = (pl.col("disputed_cents") > 0) & (pl.col("disputed_cents") >= pl.col("open_cents"))
+    disputed, time_barred = RANK[HeldReason.DISPUTED], RANK[HeldReason.TIME_BARRED]
+    rank = pl.min_horizontal(
+        "block_rank",
+        pl.when(is_disputed).then(pl.lit(disputed, pl.Int16)),
+        pl.when(pl.col("is_time_barred").fill_null(False)).then(pl.lit(time_barred, pl.Int16)),
+    )
+    own = rank == pl.col("block_rank")
+    return states.with_columns(
+        block_rank=rank,
+        block_detail=pl.when(own).then("block_detail").otherwise(pl.lit("")),
+        block_until=pl.when(own).then("block_until"),
+        is_closed=(rank == RANK[HeldReason.CLOSED]).fill_null(False),
+        ask_cents=pl.col("open_cents") - pl.col("disputed_cents").fill_null(0),
+    )
+
+
+def _holds(
+    cases: pl.DataFrame,
+    states: pl.DataFrame,
+    basis: _Basis,
+    blocks: pl.DataFrame,
+    evidenced: pl.DataFrame,
+    poisoned: pl.DataFrame,
+    on: date,
+) -> pl.DataFrame:
+    totals = states.group_by("case_id").agg(
+        open_cents=pl.col("open_cents").filter(~pl.col("is_closed")).sum(),
+        surplus_cents=pl.col("surplus_cents").max(),
+        open_claims=(~pl.col("is_closed")).sum(),
+    )
+    totals = (
+        cases.select("case_id")
+        .join(totals, on="case_id", how="left", maintain_order="left")
+        .with_columns(pl.col("open_cents", "surplus_cents", "open_claims").fill_null(0))
+    )
+    open_claims = states.filter(~pl.col("is_closed") & (pl.col("open_cents") > 0))
+    some = open_claims.filter(pl.col("block_rank").is_not_null()).select("case_id").unique()
+    no_procedure = cases.filter(pl.col("tolerance_cents").is_null())
+    return holds.first_reason(
+        [
+            poisoned.select(
+                "case_id",
+                pl.lit(RANK[HeldReason.DATA_ERROR], pl.Int16).alias("rank"),
+                "detail",
+                pl.lit(None, pl.Date).alias("next_look_on"),
+            ),
+            _gaps(basis.replay.law_gaps),
+            holds.case_candidates(blocks),
+            holds.balance_candidates(totals),
+            holds.nothing_left_candidates(open_claims.join(some, on="case_id", how="semi")),
+            holds.message_candidates(evidenced),
+            holds.feed_candidates(cases, on),
+            holds.address_candidates(cases),
+            no_procedure.select(
+                "case_id",
+                pl.lit(RANK[HeldReason.NOT_ENROLLED], pl.Int16).alias("rank"),
+                pl.col("procedure").fill_null("").alias("detail"),
+                pl.lit(None, pl.Date).alias("next_look_on"),
+            ),
+        ]
+    )
+
+
+def _gaps(law_gaps: pl.DataFrame) -> pl.DataFrame:
+    word = pl.col("parameter") if "parameter" in law_gaps.columns else pl.lit("interest.base_rate")
+    return law_gaps.select(
+        "case_id",
+        rank=pl.lit(RANK[HeldReason.LAW_GAP], pl.Int16),
+        detail=word,
+        next_look_on=pl.lit(None, pl.Date),
+    )
+
+
+def _askable(states: pl.DataFrame, cases: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
+    """The claims a message may ask for, with level and procedure, in cases nothing holds."""
+    columns = ("land", "procedure", "notice_days", "end_after_days", "currency", "is_consumer")
+    free = cases.join(first, on="case_id", how="anti", maintain_order="left").select("case_id", *columns)
+    open_claims = ~pl.col("is_closed") & pl.col("block_rank").is_null() & (pl.col("ask_cents") > 0)
+    return states.filter(open_claims).join(free, on="case_id", maintain_order="left")
+
+
+def _reachable(
+    cases: pl.DataFrame, blocks: pl.DataFrame, evidenced: pl.DataFrame, live: pl.DataFrame
+) -> pl.DataFrame:
+    """The cases with their channels and the day the last message reached the debtor, proven or presumed."""
+    last = (
+        evidenced.filter(pl.col("evidence").is_in([notices.PROVEN, notices.PRESUMED]))
+        .group_by("case_id")
+        .agg(last_message_on=pl.col("received_on").max())
+    )
+    ways = holds.channels(cases, blocks, evidenced, live)
+    return cases.join(ways, on="case_id", how="left", maintain_order="left").join(
+        last, on="case_id", how="left", maintain_order="left"
+    )
+
+
+def _held_frame(held: pl.DataFrame, every_case: pl.DataFrame) -> pl.DataFrame:
+    words = pl.DataFrame(
+        {"rank": list(range(len(REASONS))), "reason": list(REASONS)},
+        schema={"rank": pl.Int16, "reason": pl.String},
+    )
+    numbers = every_case.select("case_id", fact_no="last_fact_no").unique("case_id", keep="first")
+    return (
+        held.join(words, on="rank", how="left", maintain_order="left")
+        .join(numbers, on="case_id", how="left", maintain_order="left")
+        .select(list(HELD))
+    )
+
+
+def _prove_coverage(plan: DayPlan, every_case: pl.DataFrame) -> None:
+    wanted = every_case["case_id"].drop_nulls().unique()
+    given = pl.concat([plan.measures["case_id"], plan.held["case_id"]])
+    if given.len() != given.n_unique():
+        twice = given.filter(given.is_duplicated()).unique().sort().head(5).to_list()
+        raise CoverageError(f"cases more than once in the plan: {twice}")
+    if given.len() != wanted.len() or not given.sort().equals(wanted.sort(), check_names=False):
+        missing = wanted.filter(~wanted.is_in(given.implode())).head(5).to_list()
+        raise CoverageError(f"{wanted.len()} cases, {given.len()} outcomes; without outcome: {missing}")
+    strangers = plan.measure_items.join(plan.measures, on="case_id", how="anti")
+    if strangers.height or plan.measures.join(plan.measure_items, on="case_id", how="anti").height:
+        raise CoverageError("a message without items, or items without a message")
