@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-
 from tests.records import postgres_server
 
 

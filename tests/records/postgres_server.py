@@ -45,7 +45,7 @@ def _run(folder: Path, *command: str) -> None:
 
 
 def start(folder: Path) -> None:
-    """Make and start a server in `folder`; its role `mahnwerk` is no superuser, so row-level security binds."""
+    """Make and start a server in `folder`; its role `mahnwerk` is no superuser, so tenants are kept apart."""
     binaries = find_binaries()
     if binaries is None:
         raise RuntimeError("No PostgreSQL found (apt install postgresql); the tests on SQLite need none.")

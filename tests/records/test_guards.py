@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 
 from mahnwerk.records import guards, start_check
 

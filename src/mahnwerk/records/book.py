@@ -82,7 +82,7 @@ def _migrate() -> None:
 
 
 def ensure_tenant(name: str = "default") -> int:
-    """The id of the tenant of this name, made with its key if it is not there; and work for it from now on."""
+    """The id of the tenant of this name, made with its key if need be; and work for it from now on."""
     from mahnwerk.records import crypto, tenancy
     from mahnwerk.records.models import Tenant
 

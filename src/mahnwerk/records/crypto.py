@@ -32,11 +32,11 @@ NONCE_BYTES = 12
 HMAC_BYTES = 16
 
 
-class KeyMissing(RuntimeError):
+class KeyMissing(RuntimeError):  # noqa: N818
     """No key, or not the right one: what it protects cannot be read."""
 
 
-class Erased(LookupError):
+class Erased(LookupError):  # noqa: N818
     """The person's key was destroyed; the data are gone by design."""
 
 

@@ -102,7 +102,10 @@ def _triggers() -> tuple[Trigger, ...]:
         for table in ("decisions", "messages", "persons", "cases", "runs")
     ]
     left = "IN ('sending', 'sent', 'failed', 'uncertain')"
-    parent = "EXISTS (SELECT 1 FROM messages m WHERE m.id = {row}.message_id AND m.state NOT IN ('planned', 'withdrawn'))"
+    parent = (
+        "EXISTS (SELECT 1 FROM messages m WHERE m.id = {row}.message_id "
+        "AND m.state NOT IN ('planned', 'withdrawn'))"
+    )
     items = "the claims a sealed message listed are never changed"
     found += [
         Trigger(

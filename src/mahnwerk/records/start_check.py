@@ -33,7 +33,7 @@ REMEDY = {
 }
 
 
-class Unsafe(RuntimeError):
+class Unsafe(RuntimeError):  # noqa: N818
     """The database may lose committed rows; lists each setting, its value and the remedy."""
 
 

@@ -33,7 +33,7 @@ class Case(models.Model):
 
     class Meta:
         db_table = "cases"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="cases_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "public_id"], name="cases_public_id"),
             models.UniqueConstraint(
@@ -41,7 +41,7 @@ class Case(models.Model):
             ),
             models.UniqueConstraint(fields=["tenant", "case_reference"], name="cases_reference"),
             models.UniqueConstraint(fields=["tenant", "case_no"], name="cases_no"),
-        ]
+        )
 
 
 class CaseParticipant(models.Model):
@@ -61,13 +61,13 @@ class CaseParticipant(models.Model):
 
     class Meta:
         db_table = "case_participants"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="case_participants_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "case", "part", "person_id"], name="case_participants_part"
             ),
-        ]
-        indexes = [models.Index(fields=["tenant", "person_id"], name="case_participants_person")]
+        )
+        indexes = (models.Index(fields=["tenant", "person_id"], name="case_participants_person"),)
 
 
 class CaseAlias(models.Model):
@@ -80,10 +80,10 @@ class CaseAlias(models.Model):
 
     class Meta:
         db_table = "case_aliases"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="case_aliases_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "reference"], name="case_aliases_reference"),
-        ]
+        )
 
 
 class Claim(models.Model):
@@ -115,7 +115,7 @@ class Claim(models.Model):
 
     class Meta:
         db_table = "claims"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="claims_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "case", "claim_no"], name="claims_no"),
             models.UniqueConstraint(
@@ -125,7 +125,7 @@ class Claim(models.Model):
                 condition=models.Q(principal_cents__gt=0, principal_cents__lte=10**13),
                 name="claims_principal_bounds",
             ),
-        ]
+        )
 
 
 class Fact(models.Model):
@@ -150,7 +150,7 @@ class Fact(models.Model):
 
     class Meta:
         db_table = "facts"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="facts_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "case", "fact_no"], name="facts_no"),
             models.UniqueConstraint(
@@ -158,7 +158,7 @@ class Fact(models.Model):
                 condition=models.Q(source_key__isnull=False),
                 name="facts_source_key",
             ),
-        ]
+        )
 
 
 class Designation(models.Model):
@@ -173,9 +173,9 @@ class Designation(models.Model):
 
     class Meta:
         db_table = "designations"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="designations_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "case", "fact_no", "position"], name="designations_position"
             ),
-        ]
+        )

@@ -65,7 +65,7 @@ class Message(models.Model):
 
     class Meta:
         db_table = "messages"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="messages_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "public_id"], name="messages_public_id"),
             models.UniqueConstraint(
@@ -77,14 +77,14 @@ class Message(models.Model):
                 fields=["tenant", "case", "step_id", "cycle", "recipient_id", "channel", "attempt"],
                 name="messages_message_key",
             ),
-        ]
-        indexes = [
+        )
+        indexes = (
             models.Index(
                 fields=["tenant", "state", "id"],
                 condition=~models.Q(state__in=["sent", "withdrawn"]),
                 name="messages_outbox",
             ),
-        ]
+        )
 
 
 class MessageItem(models.Model):
@@ -103,9 +103,9 @@ class MessageItem(models.Model):
 
     class Meta:
         db_table = "message_items"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "message", "claim"], name="message_items_claim"),
-        ]
+        )
 
 
 class Permit(models.Model):
@@ -123,7 +123,7 @@ class Permit(models.Model):
 
     class Meta:
         db_table = "permits"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="permits_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "message", "phase", "fence"], name="permits_phase"),
-        ]
+        )

@@ -27,10 +27,10 @@ class Person(models.Model):
 
     class Meta:
         db_table = "persons"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="persons_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "person_id", "version"], name="persons_version"),
-        ]
+        )
 
 
 class BlindIndex(models.Model):
@@ -52,12 +52,12 @@ class BlindIndex(models.Model):
 
     class Meta:
         db_table = "blind_indexes"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(
                 fields=["tenant", "kind", "token", "person_id"], name="blind_indexes_token"
             ),
-        ]
-        indexes = [models.Index(fields=["tenant", "person_id"], name="blind_indexes_person")]
+        )
+        indexes = (models.Index(fields=["tenant", "person_id"], name="blind_indexes_person"),)
 
 
 class TenantKey(models.Model):
@@ -79,4 +79,4 @@ class PersonKey(models.Model):
 
     class Meta:
         db_table = "person_keys"
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "id"], name="person_keys_tenant_id")]
+        constraints = (models.UniqueConstraint(fields=["tenant_id", "id"], name="person_keys_tenant_id"),)

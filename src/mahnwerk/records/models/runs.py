@@ -27,10 +27,10 @@ class Run(models.Model):
 
     class Meta:
         db_table = "runs"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="runs_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "on", "run_no"], name="runs_no"),
-        ]
+        )
 
 
 class RunChunk(models.Model):
@@ -46,9 +46,7 @@ class RunChunk(models.Model):
 
     class Meta:
         db_table = "run_chunks"
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "run", "chunk"], name="run_chunks_chunk"),
-        ]
+        constraints = (models.UniqueConstraint(fields=["tenant", "run", "chunk"], name="run_chunks_chunk"),)
 
 
 class Decision(models.Model):
@@ -69,13 +67,13 @@ class Decision(models.Model):
 
     class Meta:
         db_table = "decisions"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="decisions_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "case"], condition=models.Q(until_on=None), name="decisions_open"
             ),
-        ]
-        indexes = [models.Index(fields=["tenant", "case", "from_on"], name="decisions_case")]
+        )
+        indexes = (models.Index(fields=["tenant", "case", "from_on"], name="decisions_case"),)
 
 
 class ImportedFile(models.Model):
@@ -90,10 +88,10 @@ class ImportedFile(models.Model):
 
     class Meta:
         db_table = "imported_files"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="imported_files_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "kind", "content_hmac"], name="imported_files_content"),
-        ]
+        )
 
 
 class AuditEntry(models.Model):
@@ -110,5 +108,5 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "audit_entries"
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="audit_entries_tenant_id")]
-        indexes = [models.Index(fields=["tenant", "case_id", "at"], name="audit_entries_case")]
+        constraints = (models.UniqueConstraint(fields=["tenant", "id"], name="audit_entries_tenant_id"),)
+        indexes = (models.Index(fields=["tenant", "case_id", "at"], name="audit_entries_case"),)

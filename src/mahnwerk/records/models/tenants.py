@@ -39,11 +39,11 @@ class Creditor(models.Model):
 
     class Meta:
         db_table = "creditors"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="creditors_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "key"], name="creditors_key"),
             models.UniqueConstraint(fields=["tenant", "public_id"], name="creditors_public_id"),
-        ]
+        )
 
 
 class Mandate(models.Model):
@@ -59,10 +59,10 @@ class Mandate(models.Model):
 
     class Meta:
         db_table = "mandates"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="mandates_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "creditor", "given_on"], name="mandates_given_on"),
-        ]
+        )
 
 
 class Feed(models.Model):
@@ -78,7 +78,7 @@ class Feed(models.Model):
 
     class Meta:
         db_table = "feeds"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="feeds_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "creditor", "name"], name="feeds_name"),
-        ]
+        )

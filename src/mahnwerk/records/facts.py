@@ -1,0 +1,239 @@
+"""Add facts to cases: numbered within the case, each event once.
+
+append(tenant_id, rows, *, recorded_at) -> frame(case_id, fact_no, is_new), in the order of `rows`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from django.db import connection, transaction
+
+from mahnwerk.frames import FactKind
+from mahnwerk.records import bulk, crypto, ids, tenancy
+
+ROWS = {
+    "case_id": pl.Int64,
+    "claim_id": pl.Int64,
+    "kind": pl.Int16,
+    "effective_on": pl.Date,
+    "amount_cents": pl.Int64,
+    "currency": pl.String,
+    "voids_fact_no": pl.Int32,
+    "until_on": pl.Date,
+    "code": pl.String,
+    "message_id": pl.Int64,
+    "source_key": pl.String,
+    "designated_claim_ids": pl.List(pl.Int64),
+}
+"""Columns of a fact to add; case_id, kind and effective_on are needed, the rest may be missing or null."""
+
+_KEYS_PER_QUERY = 500
+
+
+class FactRefused(ValueError):  # noqa: N818 – an answer, not an accident
+    """A fact that cannot be added: which row, why, what to do."""
+
+
+def _checked(rows: Sequence[Mapping[str, Any]] | pl.DataFrame) -> pl.DataFrame:
+    if not isinstance(rows, pl.DataFrame):
+        unknown = {name for row in rows for name in row} - ROWS.keys()
+        if unknown:
+            raise FactRefused(f"a fact has no field {', '.join(sorted(unknown))}; known: {', '.join(ROWS)}")
+        rows = pl.DataFrame([{name: row.get(name) for name in ROWS} for row in rows], schema=ROWS)
+    given = [name for name in ROWS if name in rows.columns]
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in ROWS.items() if name not in given]
+    frame = rows.select(given).with_columns(missing).select(list(ROWS)).cast(ROWS)
+    for name in ("case_id", "kind", "effective_on"):
+        if frame[name].null_count():
+            raise FactRefused(f"row {frame[name].is_null().arg_true()[0] + 1}: a fact needs {name}.")
+    unknown_kinds = frame.filter(~pl.col("kind").is_in([int(kind) for kind in FactKind]))
+    if unknown_kinds.height:
+        raise FactRefused(f"{unknown_kinds['kind'][0]} is no kind of fact; see mahnwerk.frames.FactKind.")
+    return frame.with_row_index("row")
+
+
+def append(
+    tenant_id: int, rows: Sequence[Mapping[str, Any]] | pl.DataFrame, *, recorded_at: datetime
+) -> pl.DataFrame:
+    """Add facts in one transaction; call it inside a larger one if other rows belong to them.
+
+    Parameters
+    ----------
+    rows : dicts or a frame with columns of `ROWS`. `source_key` names the event within the tenant, for
+        example "bank:2026-03-01:17": told twice, it is one fact. `amount_cents` is in the case's currency.
+        `designated_claim_ids`: claims the payer named, in that order.
+    recorded_at : now, UTC, from the use case's clock
+
+    Returns
+    -------
+    frame(case_id Int64, fact_no Int32, is_new Boolean) in the order of `rows`; a known event has the number
+    of the fact that is already there.
+
+    Raises
+    ------
+    FactRefused : unknown case, claim of another case, voided fact that is not there, other currency.
+    """
+    from mahnwerk.records.save import local_day, tenant_zone
+
+    tenancy.set_tenant(tenant_id)
+    frame = _checked(rows)
+    if frame.is_empty():
+        return pl.DataFrame(schema={"case_id": pl.Int64, "fact_no": pl.Int32, "is_new": pl.Boolean})
+    with transaction.atomic():
+        cases = _lock_cases(tenant_id, frame["case_id"].unique().sort().to_list())
+        frame = frame.join(cases, on="case_id", how="left", maintain_order="left")
+        known = _known_keys(tenant_id, frame)
+        frame = frame.join(known, on="source_key", how="left", maintain_order="left")
+        is_new = pl.col("known_no").is_null() & (
+            pl.col("source_key").is_null() | pl.col("source_key").is_first_distinct()
+        )
+        new = frame.filter(is_new).with_columns(
+            fact_no=(pl.col("last_fact_no") + pl.int_range(pl.len()).over("case_id") + 1).cast(pl.Int32),
+        )
+        _check(tenant_id, new)
+        _insert(tenant_id, new, recorded_at, local_day(recorded_at, tenant_zone(tenant_id)))
+    numbers = new.select("row", new_no="fact_no")
+    same_key = new.filter(pl.col("source_key").is_not_null()).select("source_key", key_no="fact_no")
+    return (
+        frame.join(numbers, on="row", how="left", maintain_order="left")
+        .join(same_key, on="source_key", how="left", maintain_order="left")
+        .select(
+            "case_id",
+            pl.coalesce("known_no", "new_no", "key_no").alias("fact_no"),
+            pl.col("new_no").is_not_null().alias("is_new"),
+        )
+    )
+
+
+def _lock_cases(tenant_id: int, case_ids: list[int]) -> pl.DataFrame:
+    """Number and currency of the cases, locked: SQLite locked the file at BEGIN."""
+    condition, parameters = bulk.ids_filter(connection, "id", case_ids)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id FROM cases WHERE tenant_id = %s AND {condition} ORDER BY id FOR UPDATE",  # noqa: S608
+                [tenant_id, *parameters],
+            )
+    found = bulk.read_frame(
+        connection,
+        {
+            "case_id": ("id", pl.Int64),
+            "last_fact_no": ("last_fact_no", pl.Int32),
+            "case_currency": ("currency", pl.String),
+        },
+        f"cases WHERE tenant_id = %s AND {condition}",
+        [tenant_id, *parameters],
+    )
+    if found.height < len(case_ids):
+        missing = sorted(set(case_ids) - set(found["case_id"]))
+        raise FactRefused(f"There is no case with id {missing[0]} in this book.")
+    return found
+
+
+def hashed_keys(tenant_id: int, keys: pl.Series) -> pl.Series:
+    """Source keys as stored: HMACs, null stays null."""
+    given = keys.drop_nulls().unique()
+    made = crypto.keyed_hashes(tenant_id, "source key", given)
+    mapped = dict(zip(given, made, strict=True))
+    return pl.Series(keys.name, [mapped.get(key) for key in keys], pl.Binary)
+
+
+def _known_keys(tenant_id: int, frame: pl.DataFrame) -> pl.DataFrame:
+    """source_key → number of the fact that is already there; read inside the transaction."""
+    keys = frame["source_key"].drop_nulls().unique()
+    hashes = dict(zip(crypto.keyed_hashes(tenant_id, "source key", keys), keys, strict=True))
+    found: list[tuple[str, int]] = []
+    wanted = list(hashes)
+    with connection.cursor() as cursor:
+        for start in range(0, len(wanted), _KEYS_PER_QUERY):
+            part = wanted[start : start + _KEYS_PER_QUERY]
+            marks = ", ".join(["%s"] * len(part))
+            cursor.execute(
+                f"SELECT source_key, fact_no FROM facts WHERE tenant_id = %s AND source_key IN ({marks})",  # noqa: S608
+                [tenant_id, *part],
+            )
+            found += [(hashes[bytes(key)], number) for key, number in cursor.fetchall()]
+    return pl.DataFrame(found, schema={"source_key": pl.String, "known_no": pl.Int32}, orient="row")
+
+
+def _check(tenant_id: int, new: pl.DataFrame) -> None:
+    other = new.filter(pl.col("currency") != pl.col("case_currency"))
+    if other.height:
+        row = other.row(0, named=True)
+        raise FactRefused(
+            f"row {row['row'] + 1}: amount in {row['currency']}, but the case is kept in "
+            f"{row['case_currency']}; convert it first, or record it with the other case."
+        )
+    void = new.filter((pl.col("voids_fact_no") < 1) | (pl.col("voids_fact_no") >= pl.col("fact_no")))
+    if void.height:
+        row = void.row(0, named=True)
+        raise FactRefused(
+            f"row {row['row'] + 1}: the case has no earlier fact {row['voids_fact_no']} to void."
+        )
+    named = new.select("row", "case_id", "claim_id").drop_nulls("claim_id")
+    designated = (
+        new.select("row", "case_id", pl.col("designated_claim_ids").alias("claim_id"))
+        .explode("claim_id")
+        .drop_nulls("claim_id")
+    )
+    named = pl.concat([named, designated])
+    if named.is_empty():
+        return
+    condition, parameters = bulk.ids_filter(connection, "id", named["claim_id"].unique().to_list())
+    claims = bulk.read_frame(
+        connection,
+        {"claim_id": ("id", pl.Int64), "case_id": ("case_id", pl.Int64)},
+        f"claims WHERE tenant_id = %s AND {condition}",
+        [tenant_id, *parameters],
+    )
+    foreign = named.join(claims, on=["claim_id", "case_id"], how="anti")
+    if foreign.height:
+        row = foreign.sort("row").row(0, named=True)
+        raise FactRefused(f"row {row['row'] + 1}: claim {row['claim_id']} is not a claim of its case.")
+
+
+def _insert(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on: Any) -> None:
+    if new.is_empty():
+        return
+    facts = new.select(
+        ids.new_ids(new.height),
+        pl.lit(tenant_id).alias("tenant_id"),
+        "case_id",
+        "fact_no",
+        "claim_id",
+        "kind",
+        "effective_on",
+        pl.lit(recorded_at.astimezone(UTC).replace(tzinfo=None)).alias("recorded_at"),
+        pl.lit(recorded_on).alias("recorded_on"),
+        "amount_cents",
+        pl.when(pl.col("amount_cents").is_not_null()).then("case_currency").alias("currency"),
+        "voids_fact_no",
+        "until_on",
+        "code",
+        "message_id",
+        hashed_keys(tenant_id, new["source_key"]),
+    )
+    bulk.insert_frame(connection, "facts", facts)
+    designated = (
+        new.select("case_id", "fact_no", pl.col("designated_claim_ids").alias("claim_id"))
+        .explode("claim_id")
+        .drop_nulls("claim_id")
+    )
+    bulk.insert_frame(
+        connection,
+        "designations",
+        designated.select(
+            ids.new_ids(designated.height),
+            pl.lit(tenant_id).alias("tenant_id"),
+            "case_id",
+            "fact_no",
+            "claim_id",
+            (pl.int_range(pl.len()).over("case_id", "fact_no") + 1).alias("position"),
+        ),
+    )
+    last = new.group_by("case_id").agg(pl.col("fact_no").max().alias("last_fact_no"))
+    bulk.update_frame(connection, "cases", last.rename({"case_id": "id"}), ["id"])

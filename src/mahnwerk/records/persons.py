@@ -1,0 +1,248 @@
+"""Persons: encrypted in versions, found by keyed tokens, erased by destroying their key.
+
+write(tenant_id, person_ids, payloads, *, recorded_at, versions=None) -> None
+change(tenant_id, person_id, payload, *, recorded_at) -> bool          a new version if something changed
+find_cases(tenant_id, text) -> [case_id, …]                            search by blind index
+restrict(tenant_id, person_id, because) · erase(tenant_id, person_id)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import polars as pl
+from django.db import connection, connections, transaction
+
+from mahnwerk.frames import PERSON
+from mahnwerk.records import bulk, crypto, ids, tenancy
+from mahnwerk.records.models import BlindIndex, Case, CaseParticipant, Person, PersonKey
+
+Payload = Mapping[str, str]
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe"})
+_WORD = re.compile(r"[a-z0-9]+")
+_NAME_FIELDS = ("company", "first_name", "last_name")
+TOKEN_MIN = 2
+
+
+def canonical(payload: Payload) -> bytes:
+    """The payload as stored: JSON of the fields that are not empty, in fixed order."""
+    kept = {name: payload.get(name) or "" for name in PERSON}
+    return json.dumps(
+        {name: value for name, value in kept.items() if value}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+
+
+def words(text: str, *, shortest: int = 1) -> list[str]:
+    """Words as compared: small, without accents, umlauts written out."""
+    folded = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
+    return [word for word in _WORD.findall(folded) if len(word) >= shortest]
+
+
+def phone_digits(text: str) -> str:
+    """A phone number as digits with country code; without one it is a German number."""
+    digits = re.sub(r"\(0\)|[^0-9+]", "", text)
+    if digits.startswith("+"):
+        return digits[1:]
+    if digits.startswith("00"):
+        return digits[2:]
+    return "49" + digits[1:] if digits.startswith("0") else digits
+
+
+def tokens(payload: Payload) -> set[tuple[int, str]]:
+    """(kind, normalised text) of everything about a person that can be searched for."""
+    kind = BlindIndex.Kind
+    found = {
+        (int(kind.NAME), word)
+        for name in _NAME_FIELDS
+        for word in words(payload.get(name) or "", shortest=TOKEN_MIN)
+    }
+    if number := (payload.get("customer_number") or "").strip().upper():
+        found.add((int(kind.CUSTOMER_NUMBER), number))
+    if email := (payload.get("email") or "").strip().casefold():
+        found.add((int(kind.EMAIL), email))
+    if phone := phone_digits(payload.get("phone") or ""):
+        found.add((int(kind.PHONE), phone))
+    if iban := re.sub(r"\s", "", payload.get("iban") or "").upper():
+        found.add((int(kind.IBAN), iban))
+    if postcode := (payload.get("postcode") or "").strip():
+        found.add((int(kind.POSTCODE), postcode))
+    return found
+
+
+def _token_texts(pairs: Sequence[tuple[int, str]]) -> list[str]:
+    return [f"{kind}|{text}" for kind, text in pairs]
+
+
+def has_postal_address(payload: Payload) -> bool:
+    """Whether a letter can be addressed."""
+    return all(payload.get(name) for name in ("street", "postcode", "city"))
+
+
+def write(
+    tenant_id: int,
+    person_ids: Sequence[int],
+    payloads: Sequence[Payload],
+    *,
+    recorded_at: datetime,
+    versions: Sequence[int] | None = None,
+) -> None:
+    """Write persons in bulk: new ones with fresh keys, or further versions of known ones.
+
+    The keys are committed first: a key without a person is harmless, a person without a key is lost.
+    """
+    if not person_ids:
+        return
+    if versions is None:
+        made = crypto.new_person_keys(tenant_id, person_ids)
+        keys = {person_id: key for person_id, (key, _) in made.items()}
+        _write_keys(tenant_id, {person_id: wrapped for person_id, (_, wrapped) in made.items()})
+        versions = [1] * len(person_ids)
+    else:
+        keys = crypto.person_keys(tenant_id, person_ids)
+    _write_versions(tenant_id, person_ids, payloads, keys, versions, recorded_at)
+    _write_tokens(tenant_id, person_ids, payloads)
+
+
+def _write_keys(tenant_id: int, wrapped: Mapping[int, bytes]) -> None:
+    frame = pl.DataFrame(
+        {
+            "id": list(wrapped),
+            "tenant_id": [tenant_id] * len(wrapped),
+            "wrapped": pl.Series(list(wrapped.values()), dtype=pl.Binary),
+        }
+    )
+    with transaction.atomic(using="keys"):
+        bulk.insert_frame(connections["keys"], "person_keys", frame)
+
+
+def _write_versions(
+    tenant_id: int,
+    person_ids: Sequence[int],
+    payloads: Sequence[Payload],
+    keys: Mapping[int, bytes],
+    versions: Sequence[int],
+    recorded_at: datetime,
+) -> None:
+    plain = [canonical(payload) for payload in payloads]
+    blobs = []
+    for person_id, text, version in zip(person_ids, plain, versions, strict=True):
+        key = keys.get(person_id)
+        if key is None:
+            raise crypto.Erased(f"person {person_id} was erased; import them as a new customer number.")
+        blobs.append(crypto.encrypt(key, text, crypto.payload_aad(tenant_id, person_id, version)))
+    frame = pl.DataFrame(
+        {
+            "id": ids.new_ids(len(blobs)),
+            "tenant_id": [tenant_id] * len(blobs),
+            "person_id": pl.Series(person_ids, dtype=pl.Int64),
+            "version": pl.Series(versions, dtype=pl.Int32),
+            "state": ["live"] * len(blobs),
+            "payload": pl.Series(blobs, dtype=pl.Binary),
+            "payload_hmac": pl.Series(
+                [crypto.keyed_hash(tenant_id, "payload hmac", text) for text in plain], dtype=pl.Binary
+            ),
+            "recorded_at": [recorded_at.astimezone(UTC).replace(tzinfo=None)] * len(blobs),
+            "restricted_because": [""] * len(blobs),
+        }
+    )
+    bulk.insert_frame(connection, "persons", frame)
+
+
+def _write_tokens(tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload]) -> None:
+    owners: list[int] = []
+    pairs: list[tuple[int, str]] = []
+    for person_id, payload in zip(person_ids, payloads, strict=True):
+        for pair in sorted(tokens(payload)):
+            owners.append(person_id)
+            pairs.append(pair)
+    hashes = crypto.keyed_hashes(tenant_id, "blind index", _token_texts(pairs))
+    frame = pl.DataFrame(
+        {
+            "id": ids.new_ids(len(owners)),
+            "tenant_id": [tenant_id] * len(owners),
+            "kind": pl.Series([kind for kind, _ in pairs], dtype=pl.Int16),
+            "token": pl.Series(hashes, dtype=pl.Binary),
+            "person_id": pl.Series(owners, dtype=pl.Int64),
+        }
+    )
+    bulk.insert_frame(connection, "blind_indexes", frame, on_conflict="ON CONFLICT DO NOTHING")
+
+
+def change(tenant_id: int, person_id: int, payload: Payload, *, recorded_at: datetime) -> bool:
+    """Record a person anew if anything differs from the latest version; and what it means for their cases.
+
+    Tokens of the old version stay: a payer may still use the old IBAN. Returns whether there was a change.
+    """
+    tenancy.set_tenant(tenant_id)
+    with transaction.atomic():
+        row = Person.objects.filter(tenant_id=tenant_id, person_id=person_id).order_by("-version").first()
+        if row is None:
+            raise LookupError(f"There is no person {person_id} in this book.")
+        if bytes(row.payload_hmac) == crypto.keyed_hash(tenant_id, "payload hmac", canonical(payload)):
+            return False
+        write(tenant_id, [person_id], [payload], recorded_at=recorded_at, versions=[row.version + 1])
+        mine = CaseParticipant.objects.filter(tenant_id=tenant_id, person_id=person_id, part="debtor")
+        Case.objects.filter(tenant_id=tenant_id, id__in=mine.values("case_id")).update(
+            has_postal_address=has_postal_address(payload), has_email=bool(payload.get("email"))
+        )
+        return True
+
+
+def find_cases(tenant_id: int, text: str, *, limit: int = 200) -> list[int]:
+    """Cases of the persons that every word of the text fits: number, e-mail, phone, IBAN, name, postcode."""
+    tenancy.set_tenant(tenant_id)
+    whole = _ways_to_read(text)
+    found = _persons_with(tenant_id, whole)
+    if not found:
+        for word in text.split():
+            these = _persons_with(tenant_id, _ways_to_read(word))
+            found = these if not found else found & these
+            if not found:
+                return []
+    cases = CaseParticipant.objects.filter(tenant_id=tenant_id, person_id__in=found)
+    return list(cases.order_by("case_id").values_list("case_id", flat=True).distinct()[:limit])
+
+
+def _ways_to_read(text: str) -> list[tuple[int, str]]:
+    everything = dict.fromkeys(("customer_number", "email", "phone", "iban", "postcode"), text)
+    pairs = tokens(everything)
+    found_words = words(text, shortest=TOKEN_MIN)
+    if len(found_words) == 1:
+        pairs |= tokens({"last_name": text})
+    return sorted(pairs)
+
+
+def _persons_with(tenant_id: int, pairs: Sequence[tuple[int, str]]) -> set[int]:
+    hashes = crypto.keyed_hashes(tenant_id, "blind index", _token_texts(pairs))
+    rows = BlindIndex.objects.filter(tenant_id=tenant_id, token__in=hashes)
+    return set(rows.values_list("person_id", flat=True))
+
+
+def restrict(tenant_id: int, person_id: int, because: str) -> None:
+    """Keep the data for the law's sake only (Art. 18, 17(3) GDPR); `because` from a closed vocabulary."""
+    tenancy.set_tenant(tenant_id)
+    Person.objects.filter(tenant_id=tenant_id, person_id=person_id, state=Person.State.LIVE).update(
+        state=Person.State.RESTRICTED, restricted_because=because
+    )
+
+
+def erase(tenant_id: int, person_id: int) -> None:
+    """Erase a person: destroy the key, delete the search tokens, empty the payloads; facts stay, nameless.
+
+    Whether retention periods are over is for the use case to ask. Sealed letters can no longer be opened.
+    Running it again finishes what a crash left undone.
+    """
+    tenancy.set_tenant(tenant_id)
+    PersonKey.objects.filter(tenant_id=tenant_id, id=person_id).delete()
+    with transaction.atomic():
+        BlindIndex.objects.filter(tenant_id=tenant_id, person_id=person_id).delete()
+        rows = Person.objects.filter(tenant_id=tenant_id, person_id=person_id)
+        rows.exclude(state=Person.State.SHREDDED).update(
+            state=Person.State.SHREDDED, payload=b"", payload_hmac=b""
+        )
