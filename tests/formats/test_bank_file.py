@@ -7,7 +7,7 @@ import pytest
 from mahnwerk.formats import bank_file
 from mahnwerk.formats.bank import BankFileError
 
-MT940 = b":20:S\r\n:25:1/2\r\n:28C:1/1\r\n:60F:C260301EUR1,00\r\n:61:260302C5,00NTRFNONREF\r\n:62F:C260302EUR6,00\r\n-"
+MT940 = b":20:S\r\n:25:1/2\r\n:60F:C260301EUR1,00\r\n:61:260302C5,00NTRFNONREF\r\n:62F:C260302EUR6,00\r\n-"
 
 
 def test_by_content() -> None:
