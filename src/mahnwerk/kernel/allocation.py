@@ -197,20 +197,33 @@ def _walked(
     letters, remembered = moments(offers)
     openings = money.filter(pl.col("op") == int(ev.Op.REMEMBER))
     marked = per_claim(openings, own).with_row_index("slot", offset=offers.height)
+    loans = ev.loan_moments(own, offers.height + marked.height)
     story.subordinated = marked.select("case_id", "claim_id", "slot", "fact_no")
     charged = owed.with_columns(pl.col("fact_no").cast(pl.Int64), op=pl.lit(int(ev.Op.CHARGE), pl.Int8))
     story.timeline = ev.timeline(
-        [money, ev.charge_events(owed), ev.surplus_events(money, own, on), ends, letters],
+        [money, ev.charge_events(owed), ev.surplus_events(money, own, on), ends, letters, loans],
         own,
         {
             "named": pl.concat([ev.named_lines(money, book.designations, offers), paused]),
             "charged": ev.lines_of(charged, pl.col("charged_cents")),
-            "remembered": pl.concat([ev.lines_of(marked, pl.col("slot")), remembered]),
+            "remembered": pl.concat(
+                [ev.lines_of(marked, pl.col("slot")), remembered, ev.lines_of(loans, pl.col("slot"))]
+            ),
             "offered": offers.select(list(ev.LINE)),
         },
     )
-    titled = _titled_from(own, live)
-    story.walk = walk(story.timeline, Places.of(own, titled, NEVER), ledger, offers.height + marked.height)
+    places = Places.of(
+        own.join(
+            loans.select("claim_id", contractual_slot="slot"),
+            on="claim_id",
+            how="left",
+            maintain_order="left",
+        ),
+        _titled_from(own, live),
+        NEVER,
+    )
+    slots = offers.height + marked.height + loans.height
+    story.walk = walk(story.timeline, places, ledger, slots)
     return story
 
 

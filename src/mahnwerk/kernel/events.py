@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from mahnwerk.frames import FactKind
+from mahnwerk.frames import ClaimKind, FactKind
 from mahnwerk.kernel.facts import per_claim
 from mahnwerk.kernel.interest import Days
 
@@ -182,6 +182,30 @@ def surplus_events(money: pl.DataFrame, claims: pl.DataFrame, on: date) -> pl.Da
         turn=pl.lit(int(Op.APPLY_SURPLUS), pl.Int8),
         fact_no="claim_no",
         op=pl.lit(int(Op.APPLY_SURPLUS), pl.Int8),
+        kind=pl.lit(0, pl.Int16),
+        amount=pl.lit(0, pl.Int64),
+        component=pl.lit(0, pl.Int8),
+    )
+
+
+def loan_moments(claims: pl.DataFrame, first_slot: int) -> pl.DataFrame:
+    """The last day before default of consumer loans with contractual interest: EVENT + claim_id and slot.
+
+    § 497 Abs. 3 Satz 1 counts that interest with the principal, and puts it before default interest.
+    """
+    loans = claims.filter(
+        (pl.col("kind") == int(ClaimKind.CONSUMER_LOAN))
+        & pl.col("agreed_rate_ppm").is_not_null()
+        & pl.col("default_began_on").is_not_null()
+    )
+    return loans.with_row_index("slot", offset=first_slot).select(
+        "case_id",
+        "claim_id",
+        pl.col("slot").cast(pl.Int64),
+        day=pl.col("default_began_on").cast(pl.Int32).cast(pl.Int64) - 1,
+        turn=pl.lit(int(Op.REMEMBER), pl.Int8),
+        fact_no=-(pl.lit(1 << 40, pl.Int64) + pl.col("claim_no")),
+        op=pl.lit(int(Op.REMEMBER), pl.Int8),
         kind=pl.lit(0, pl.Int16),
         amount=pl.lit(0, pl.Int64),
         component=pl.lit(0, pl.Int8),

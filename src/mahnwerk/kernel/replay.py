@@ -133,10 +133,11 @@ class Places:
     titled_from: Days
     is_consumer_loan: Flags
     default_from: Days
+    contractual_slot: Days  # where a consumer loan's interest due before default is remembered; -1 = none
 
     @classmethod
     def of(cls, claims: pl.DataFrame, titled_from: Days, never: int) -> Places:
-        """From claims sorted by case and claim number, with `row` and `case_no`."""
+        """From claims sorted by case and claim number, with `row`, `case_no` and `contractual_slot`."""
         size = claims.group_by("case_no").len().sort("case_no")["len"].cast(pl.Int64).to_numpy()
         return cls(
             row=claims["row"].cast(pl.Int64).to_numpy(),
@@ -148,6 +149,7 @@ class Places:
             titled_from=titled_from,
             is_consumer_loan=(claims["kind"] == int(ClaimKind.CONSUMER_LOAN)).to_numpy(),
             default_from=day_numbers(claims["default_began_on"], never),
+            contractual_slot=claims["contractual_slot"].fill_null(-1).to_numpy(),
         )
 
 
@@ -280,7 +282,8 @@ class _Turn:
         lost = is_forgive & (left > 0) & (self.amount != EVERYTHING)
         if lost.any():
             self.result.excess.append((np.flatnonzero(lost) + self.first, left[lost]))
-        self._surplus(np.where(is_forgive, 0, left), is_pay, is_due, rank_of)
+        nobody = np.full(len(self.row), NOT_NAMED, dtype=np.int64)
+        self._surplus(np.where(is_forgive, 0, left), is_pay, is_due, self._rank_of(nobody, is_due))
 
     def _surplus(self, left: Days, is_pay: Flags, is_due: Flags, rank_of: Callable[[Days], Rank]) -> None:
         """Add what is left over to the case's surplus, and set the surplus off against what is due."""
@@ -313,7 +316,7 @@ class _Turn:
             np.where(lets[Component.INTEREST], interest, 0),
             np.where(lets[Component.PRINCIPAL], ledger.principal[rows], 0),
             self.places.is_consumer_loan[self.claim],
-            np.where(self.day < self.places.default_from[self.claim], interest, 0),
+            self._contractual(interest),
         )
         paid = pour(pool, self.event, owed, rank_of)
         ledger.settle(rows, paid)
@@ -324,6 +327,15 @@ class _Turn:
         if ledger.stretches is not None:
             self._note(paid, from_surplus)
         return _per_event(self.event, total)
+
+    def _contractual(self, interest_open: Days) -> Days:
+        """Part of the open interest that ran before default; paid interest was the older first."""
+        slot = self.places.contractual_slot[self.claim]
+        remembered = np.zeros(len(slot), dtype=np.int64)
+        has = np.flatnonzero(slot >= 0)
+        remembered[has] = np.maximum(self.result.slots[slot[has]], 0)
+        left = np.clip(remembered - self.ledger.interest_settled[self.row], 0, interest_open)
+        return np.where(self.day < self.places.default_from[self.claim], interest_open, left)
 
     def _note(self, paid: Paid, from_surplus: bool) -> None:
         for component, cents in (
