@@ -92,8 +92,9 @@ def test_outside_the_calendar() -> None:
         assert kept.to_list() == [day]
         covered = pl.DataFrame({"day": [day, None, date(2026, 1, 1)]})
         assert covered.select(calendar.is_covered(pl.col("day"))).to_series().to_list() == [False, True, True]
-    with pytest.raises(calendar.CalendarError, match="beyond 2100-12-31"):
-        calendar.add_working_days_to(pl.Series([date(2100, 12, 31)]), 1, pl.Series(["BE"]))
+    for rows in (1, 100):
+        with pytest.raises(calendar.CalendarError, match="2100-12-31"):
+            calendar.add_working_days_to(pl.Series([date(2100, 12, 31)] * rows), 1, pl.Series(["BE"]))
 
 
 def test_column_keeps_nulls_name_order_and_unknown_lands() -> None:
@@ -108,14 +109,14 @@ def test_column_keeps_nulls_name_order_and_unknown_lands() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(DAYS, LANDS, st.integers(0, 12)), min_size=1, max_size=20), st.booleans())
+@given(st.lists(st.tuples(DAYS, LANDS, st.integers(0, 12)), min_size=1, max_size=30), st.booleans())
 def test_column_equals_walking_day_by_day(rows: list[tuple[date, str | None, int]], local: bool) -> None:
     dates = pl.Series([row[0] for row in rows])
     lands = pl.Series([row[1] for row in rows], dtype=pl.String)
     counts = pl.Series([row[2] for row in rows])
     moved = calendar.next_working_days(dates, lands, local_holidays=local)
     added = calendar.add_working_days_to(dates, counts, lands, local_holidays=local)
-    for n, (day, land, count) in enumerate(rows):
+    for n, (day, land, count) in enumerate(rows):  # few rows go without the tables, many with them
         assert moved[n] == calendar.next_working_day(day, land, local_holidays=local)
         assert added[n] == calendar.add_working_days(day, count, land, local_holidays=local)
 

@@ -32,9 +32,9 @@ LAENDER: Final[tuple[str, ...]] = (
 """The sixteen Länder by their ISO 3166-2 letters."""
 
 _ISO: Final = {"de": "DE", "at": "AT", "ch": "CH"}
-_EPOCH: Final = date(1970, 1, 1)
 _NOT_A_REGION: Final = {"Augsburg", "Stadt Zurich"}  # towns the library lists among the regions
 _FRIDAY: Final = 5  # ISO weekday
+_FEW: Final = 8
 
 
 class CalendarError(ValueError):
@@ -225,6 +225,9 @@ def add_working_days_to(
         country=pl.lit(country) if isinstance(country, str) else country,
     )
     _check_bounds(frame)
+    if frame.height <= _FEW:
+        days = [_one(*row, local_holidays=local_holidays, move_zero=move_zero) for row in frame.iter_rows()]
+        return pl.Series(name, days, dtype=pl.Date)
     frame = frame.with_columns(
         at=(pl.col("day") - pl.lit(FIRST_DAY)).dt.total_days().cast(pl.Int64)
     ).with_row_index("row")
@@ -247,6 +250,18 @@ def add_working_days_to(
     if not parts:
         return pl.Series(name, [], dtype=pl.Date)
     return pl.concat(parts).sort("row")["moved"].alias(name)
+
+
+def _one(
+    day: date | None, count: int, land: str | None, country: str, *, local_holidays: bool, move_zero: bool
+) -> date | None:
+    """One row without the tables, whose building costs more than a few rows are worth."""
+    if day is None:
+        return None
+    known = land if land in regions(country) else None
+    if count == 0 and move_zero:
+        return next_working_day(day, known, country=country, local_holidays=local_holidays)
+    return add_working_days(day, count, known, country=country, local_holidays=local_holidays)
 
 
 def _check_bounds(frame: pl.DataFrame) -> None:
