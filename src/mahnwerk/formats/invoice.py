@@ -14,16 +14,25 @@ from mahnwerk.formats import checks
 from mahnwerk.formats.rejects import Imported, refused
 from mahnwerk.frames import IMPORTED_CLAIMS, PERSON, PRINCIPAL_CENTS_MAX, ClaimKind, DueKind
 
-CREDIT_NOTE_CODES: Final = frozenset("81 83 261 262 296 308 381 396 420 458 532".split())
-INVOICE_CODES: Final = frozenset(
-    "71 80 82 84 102 130 202 203 204 211 218 219 295 326 331 380 382 383 384 385 386 387 388 389 390 393 394 "
-    "395 456 457 471 472 473 500 501 502 503 527 553 575 623 633 751 780 817 870 875 876 877 935".split()
+# fmt: off
+CREDIT_NOTE_CODES: Final = frozenset(
+    ("81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532")
 )
+INVOICE_CODES: Final = frozenset(
+    ("71", "80", "82", "84", "102", "130", "202", "203", "204", "211", "218", "219", "295", "326", "331",
+     "380", "382", "383", "384", "385", "386", "387", "388", "389", "390", "393", "394", "395", "456", "457",
+     "471", "472", "473", "500", "501", "502", "503", "527", "553", "575", "623", "633", "751", "780", "817",
+     "870", "875", "876", "877", "935")
+)
+# fmt: on
 """BT-3 (UNTDID 1001) as EN 16931 allows it; 325, pro forma, is left out: it asks for nothing."""
 DIRECT_DEBIT_CODES: Final = frozenset(("49", "59"))
 _DAYS: Final = re.compile(
     r"(\d{1,3})\s*(?:kalender)?(?:tagen?|days?|jours|giorni|dagen)\b|\b(?:net|netto)\s*(\d{1,3})\b",
     re.IGNORECASE,
+)
+_TIME_WORDS: Final = re.compile(
+    r"\d|\b(?:tagen?|wochen?|monats?|monate|quartal|days?|weeks?|months?|ende|end of|ultimo)\b", re.IGNORECASE
 )
 _DAY: Final = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b|\b(\d{4})-(\d{2})-(\d{2})\b")
 _SKONTO: Final = re.compile(
@@ -302,6 +311,6 @@ def _remarks(invoice: Invoice) -> list[str]:
         said.append(
             f"{invoice.third_party} {invoice.currency} of it are claims of third parties (BG-DEX-09)."
         )
-    if invoice.prepaid:
+    if invoice.prepaid is not None and invoice.prepaid > 0:
         said.append(f"{invoice.prepaid} {invoice.currency} were paid before (BT-113) and are already off.")
     return said

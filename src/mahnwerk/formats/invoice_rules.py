@@ -45,10 +45,9 @@ def schema_problem(root: etree._Element, syntax: str) -> str:
     try:
         facturx.xml_check_xsd(root, flavor=flavour, level="extended")
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return (
-            f"the file breaks the schema of its syntax ({syntax}): {lines[-1][:400] if lines else 'unknown'}"
-        )
+        said = re.sub(r"\{[^}]*\}", "", str(error))  # namespaces drown the names
+        said = said[said.find("Element '") :] if "Element '" in said else said
+        return f"the file breaks the schema of its syntax ({syntax}): {' '.join(said.split())[:300]}"
     return ""
 
 

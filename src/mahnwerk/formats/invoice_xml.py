@@ -158,9 +158,7 @@ def _ubl(root: etree._Element) -> Invoice:
     currency = _text(root, "DocumentCurrencyCode")
     terms = "\n".join((element.text or "").strip() for element in _all(root, "PaymentTerms/Note"))
     is_credit = etree.QName(root).localname == "CreditNote"
-    in_currency = (
-        f"TaxTotal/TaxAmount[@currencyID='{currency}']" if currency.isalpha() else "TaxTotal/TaxAmount"
-    )
+    in_currency = f"[@currencyID='{currency}']" if currency.isalpha() else ""
     return Invoice(
         syntax="ubl",
         profile=_text(root, "CustomizationID"),
