@@ -170,6 +170,16 @@ def test_credit_is_capped_at_three_quarters() -> None:
     assert found.rows[1].amount_cents == -6_975  # 0.75 of 93.00, not half of 2.5 times it
 
 
+@pytest.mark.parametrize(
+    ("value", "fee"),
+    [(300, 25), (600, 45), (1_500, 105), (5_000, 301), (10_000, 486), (25_000, 686), (50_000, 1_046),
+     (200_000, 1_816), (500_000, 2_996), (550_000, 3_146)],
+)  # fmt: skip
+def test_the_table_before_august_2013(value: int, fee: int) -> None:
+    steps = LAW.value("costs.rvg_fee_steps", date(2013, 7, 31)).rows
+    assert fees.fee_by_steps(value * 100, steps) == fee * 100
+
+
 # --- which version, which rule --------------------------------------------------------------------
 
 
