@@ -115,19 +115,23 @@ def _principal(each: Item) -> Line:
 def second_notice(**changes: Any) -> Letter:
     """Interest, a dunning cost and a part payment on two invoices: everything page two can show."""
     first = item(
-        "2026-0877", 124_900, issued_on=date(2026, 6, 9), due_on=date(2026, 6, 23), principal_open_cents=74_900,
+        "2026-0877", 124_900, issued_on=date(2026, 6, 9), due_on=date(2026, 6, 23),
+        principal_open_cents=74_900,
         interest_open_cents=931, costs_open_cents=110, step="second_notice",
     )  # fmt: skip
     second = item("2026-1043", step="payment_reminder", interest_open_cents=0)
     lines = (
         _principal(first),
         _principal(second),
-        Line("payment", -50_000, "payment.received", invoice_number="2026-0877", last_day=date(2026, 9, 1), source="§ 362 BGB"),
+        Line(
+            "payment", -50_000, "payment.received", invoice_number="2026-0877", last_day=date(2026, 9, 1),
+            source="§ 362 BGB",
+        ),
         Line(
             "interest", 931, "interest.default", invoice_number="2026-0877", first_day=date(2026, 8, 1),
             last_day=date(2026, 11, 20), days=112, source="§ 288 Abs. 1 BGB",
         ),
-        Line("costs", 110, "costs.dunning_letter", source="§ 280 Abs. 1, 2, § 286 BGB", first_day=ON, is_new=True),
+        Line("costs", 110, "costs.dunning_letter", source="§ 280, § 286 BGB", first_day=ON, is_new=True),
     )  # fmt: skip
     rows = (
         InterestRow("2026-0877", date(2026, 8, 1), date(2026, 9, 1), 32, 124_900, 65_200, 714),
@@ -159,8 +163,9 @@ def final_notice(**changes: Any) -> Letter:
 def paid(**changes: Any) -> Letter:
     """The closing letter."""
     one = item(principal_open_cents=0, step="confirm_paid_in_full")
+    parts = (PaymentPart("principal", 8_490, one.invoice_number),)
     base = letter(
         "confirm_paid_in_full", items=(one,),
-        payments=(Payment(date(2026, 11, 19), 8_490, (PaymentPart("principal", 8_490, one.invoice_number),)),),
+        payments=(Payment(date(2026, 11, 19), 8_490, parts),),
     )  # fmt: skip
     return replace(base, **changes)

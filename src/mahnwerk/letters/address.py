@@ -8,7 +8,14 @@ from mahnwerk.letters.formatting import clean, country_line
 from mahnwerk.letters.model import Recipient, Sender
 
 _CITY_FIRST: Final = ("GB", "US", "CA", "AU", "IE", "NZ", "IN")
-_IN_ADDRESS: Final = {"herr": "Herrn", "frau": "Frau", "familie": "Familie", "mr": "Mr", "ms": "Ms", "mrs": "Mrs"}
+_IN_ADDRESS: Final = {
+    "herr": "Herrn",
+    "frau": "Frau",
+    "familie": "Familie",
+    "mr": "Mr",
+    "ms": "Ms",
+    "mrs": "Mrs",
+}
 _SPOKEN: Final = {
     "de": {"herr": "Herr", "mr": "Herr", "frau": "Frau", "ms": "Frau", "mrs": "Frau", "familie": "Familie"},
     "en": {"herr": "Mr", "mr": "Mr", "frau": "Ms", "ms": "Ms", "mrs": "Mrs", "familie": "family"},

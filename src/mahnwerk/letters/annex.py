@@ -48,7 +48,11 @@ def _item_sums(context: Context) -> tuple[tuple[str, str, bool], ...]:
     )
     extra = any(cents for _, cents in parts[1:])
     total = "sum_demand" if letter.is_demanding else "sum_open"
-    rows = [(context.one(f"items/{key}"), context.money(cents), False) for key, cents in parts if cents] if extra else []
+    rows = (
+        [(context.one(f"items/{key}"), context.money(cents), False) for key, cents in parts if cents]
+        if extra
+        else []
+    )
     if extra or len(letter.items) > 1:
         rows.append((context.one(f"items/{total}"), context.money(letter.demand_cents), True))
     return tuple(rows)
@@ -76,7 +80,12 @@ def _lines_table(context: Context) -> Table:
         head=tuple(word(f"annex/{key}") for key in ("what", "basis", "source", "amount")),
         align="lllr",
         rows=tuple(
-            (_label(context, line), _basis(context, line), clean(line.source), context.money(line.amount_cents))
+            (
+                _label(context, line),
+                _basis(context, line),
+                clean(line.source),
+                context.money(line.amount_cents),
+            )
             for line in letter.lines
         ),
         sums=((word("annex/sum"), context.money(total), True),),
@@ -85,13 +94,14 @@ def _lines_table(context: Context) -> Table:
 
 def _label(context: Context, line: Line) -> str:
     word = context.wording.word
+    number = clean(line.invoice_number)
     label = clean(line.label)
     if not label:
         path = f"rules/{line.rule_id}"
         label = word(path) if path in context.wording.texts else word(f"components/{line.component}")
-    if line.invoice_number and line.invoice_number not in label:
-        label = f"{label}, {word('annex/invoice_word')} {clean(line.invoice_number)}"
-    return label
+    if not number or number in label:
+        return label
+    return f"{label} {number}" if line.component == "principal" else f"{label} ({number})"
 
 
 def _basis(context: Context, line: Line) -> str:
@@ -104,8 +114,8 @@ def _basis(context: Context, line: Line) -> str:
     if line.rate_ppm is not None:
         parts.append(f"{percent(line.rate_ppm, language)} {word('annex/a_year')}")
     if line.first_day and line.last_day and line.first_day != line.last_day:
-        period = f"{day_short(line.first_day, language)} {word('annex/until_word')} {day_short(line.last_day, language)}"
-        parts.append(period)
+        first, last = day_short(line.first_day, language), day_short(line.last_day, language)
+        parts.append(f"{first} {word('annex/until_word')} {last}")
     elif line.first_day or line.last_day:
         day = line.first_day or line.last_day
         parts.append(f"{word('annex/of_word')} {day_short(day, language)}" if day else "")
@@ -150,7 +160,11 @@ def _payments_table(context: Context) -> Table:
         head=tuple(word(f"annex/{key}") for key in ("paid_on", "paid_for", "paid_amount")),
         align="llr",
         rows=tuple(
-            (day_short(payment.paid_on, language), _paid_for(context, payment), context.money(payment.amount_cents))
+            (
+                day_short(payment.paid_on, language),
+                _paid_for(context, payment),
+                context.money(payment.amount_cents),
+            )
             for payment in context.letter.payments
         ),
     )
@@ -177,7 +191,9 @@ def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
     rows.append((word("legal/ground"), "; ".join(_ground(context, item) for item in letter.items)))
     has_interest = any(item.interest_open_cents for item in letter.items)
     has_costs = any(item.costs_open_cents for item in letter.items)
-    rows.append((word("legal/interest"), word("legal/interest_text" if has_interest else "legal/interest_none")))
+    rows.append(
+        (word("legal/interest"), word("legal/interest_text" if has_interest else "legal/interest_none"))
+    )
     rows.append((word("legal/costs"), word("legal/costs_text" if has_costs else "legal/costs_none")))
     registration = letter.registration
     if registration is None:

@@ -37,7 +37,9 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
     front, annex = _tables(context)
     sender = letter.sender
     regards = tuple(
-        line for line in (context.one("closing/regards"), clean(sender.contact_person), clean(sender.name)) if line
+        line
+        for line in (context.one("closing/regards"), clean(sender.contact_person), clean(sender.name))
+        if line
     )
     legal = legal_rows(context) if letter.is_third_party else ()
     return Document(
@@ -50,13 +52,15 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         address=address_lines(letter.recipient, sender, letter.language),
         info=_info(context),
         greeting=greeting(letter.recipient, letter.language),
-        opening=_sentences(context.all(f"steps/{letter.template}/opening")),
+        opening=_opening(context),
         box=_box(context),
         front=front,
         items_note=context.one("items/apart") if apart else "",
         sections=_sections(context),
+        pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
         closing=regards,
-        note=" ".join(part for part in _notes(context, bool(annex)) if part),
+        marketplace=_marketplace(context),
+        note=context.one("closing/annex") if annex else "",
         annex=annex,
         annex_title=context.one("annex/title"),
         legal=legal,
@@ -73,15 +77,24 @@ def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     items = items_table(context)
     if "table_apart" in context.flags:
         return (), (items, *annex_tables(context))
-    if context.letter.template == "confirm_paid_in_full" and len(context.letter.payments) <= ITEMS_ON_FIRST_PAGE:
+    if (
+        context.letter.template == "confirm_paid_in_full"
+        and len(context.letter.payments) <= ITEMS_ON_FIRST_PAGE
+    ):
         tables = annex_tables(context)
         return (items, *(table for table in tables if table.kind == "payments")), ()
     return (items,), annex_tables(context)
 
 
-def _sentences(paragraphs: tuple[str, ...]) -> tuple[str, ...]:
-    """After the greeting's comma German goes on with a small letter; the next paragraph starts with a capital."""
-    return paragraphs[:1] + tuple(text[:1].upper() + text[1:] for text in paragraphs[1:])
+def _opening(context: Context) -> tuple[str, ...]:
+    """The first paragraphs: after the greeting's comma German goes on small, later it starts big."""
+    lead = context.one("phrases/lead")
+    first, *others = context.all(f"steps/{context.letter.template}/opening")
+    return (f"{lead} {_capital(first)}" if lead else first, *map(_capital, others))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _guard(letter: Letter) -> None:
@@ -94,7 +107,9 @@ def _guard(letter: Letter) -> None:
     if letter.is_demanding and letter.pay_by is None:
         raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
     if not recipient_name(letter.recipient):
-        raise LetterError(f"letter for {letter.case_reference}: the recipient has neither company nor last name")
+        raise LetterError(
+            f"letter for {letter.case_reference}: the recipient has neither company nor last name"
+        )
 
 
 def _info(context: Context) -> tuple[tuple[str, str], ...]:
@@ -120,7 +135,13 @@ def _box(context: Context) -> Box:
     rows += [("purpose", values["rf_reference"])]
     with_code = "giro" in context.flags
     payload = (
-        giro_payload(values["account_holder"], letter.sender.iban, letter.demand_cents, letter.rf_reference, values["bic"])
+        giro_payload(
+            values["account_holder"],
+            letter.sender.iban,
+            letter.demand_cents,
+            letter.rf_reference,
+            values["bic"],
+        )
         if with_code
         else ""
     )
@@ -148,12 +169,9 @@ def _sections(context: Context) -> tuple[Section, ...]:
     return tuple(shown)
 
 
-def _notes(context: Context, has_annex: bool) -> tuple[str, str]:
+def _marketplace(context: Context) -> str:
     by_operator = context.letter.role == Role.MARKETPLACE and context.letter.creditor is not None
-    return (
-        context.one("closing/marketplace") if by_operator else "",
-        context.one("closing/annex") if has_annex else "",
-    )
+    return context.one("closing/marketplace") if by_operator else ""
 
 
 def _footer(context: Context) -> tuple[tuple[str, ...], ...]:

@@ -10,7 +10,7 @@ from mahnwerk.frames import Role
 from mahnwerk.letters.formatting import clean, day_long, day_short, money, number, percent
 from mahnwerk.letters.model import Item, Letter
 from mahnwerk.letters.reference import spaced
-from mahnwerk.letters.wording import Wording
+from mahnwerk.letters.wording import PLACEHOLDERS, Wording
 
 ITEMS_ON_FIRST_PAGE: Final = 6
 """More rows than this move to the next page, so that the first stays one calm page."""
@@ -49,7 +49,8 @@ class Context:
             "rate": letter.default_rate_ppm is not None,
             "portal": bool(letter.portal_url),
             "offer": letter.offer is not None,
-            "offer_even": letter.offer is not None and letter.offer.instalment_cents == letter.offer.last_instalment_cents,
+            "offer_even": letter.offer is not None
+            and letter.offer.instalment_cents == letter.offer.last_instalment_cents,
             "offer_answer": letter.offer is not None and letter.offer.answer_by is not None,
             "surplus": letter.surplus_cents > 0,
             "phone": bool(sender.phone.strip()),
@@ -58,6 +59,7 @@ class Context:
             "person": bool(sender.contact_person.strip()),
             "giro": letter.currency == "EUR" and letter.demand_cents > 0,
             "annex": needs_annex(letter),
+            "consumer_credit": letter.is_consumer_credit,
             "derivation": has_derivation(letter),
             "table_apart": len(letter.items) > ITEMS_ON_FIRST_PAGE,
             "undemanded": len(demanded) < len(letter.items),
@@ -74,7 +76,6 @@ class Context:
             "invoice_date": day_long(first.issued_on, language),
             "invoice_count": self._count(len(letter.items)),
             "amount": self.money(letter.demand_cents),
-            "demand": self.money(letter.demand_cents),
             "pay_by": day_long(letter.pay_by, language) if letter.pay_by else "",
             "pay_by_plain": day_short(letter.pay_by, language) if letter.pay_by else "",
             "as_of": day_long(letter.as_of_on, language),
@@ -90,15 +91,19 @@ class Context:
             "account_holder": clean(sender.account_holder) or clean(sender.name),
             "rf_reference": _unbroken(spaced(clean(letter.rf_reference))),
             "case_reference": clean(letter.case_reference),
-            "default_rate": percent(letter.default_rate_ppm, language) if letter.default_rate_ppm is not None else "",
+            "default_rate": percent(letter.default_rate_ppm, language)
+            if letter.default_rate_ppm is not None
+            else "",
             "new_costs": self.money(letter.new_costs_cents),
             "portal": clean(letter.portal_url),
             "surplus": self.money(letter.surplus_cents),
             "due_on": day_long(first.due_on, language),
-            "default_invoices": _listed([item for item in letter.demanded_items if item.triggers_default], language),
+            "default_invoices": _listed(
+                [item for item in letter.demanded_items if item.triggers_default], language
+            ),
             "day_count": clean(letter.day_count),
         }
-        values |= self._offer()
+        values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer()
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
         return values
 
@@ -157,5 +162,3 @@ def _listed(items: list[Item], language: str) -> str:
         return f"{word} {numbers[0]}" if numbers else ""
     word, conjunction = ("den Rechnungen", "und") if language == "de" else ("invoices", "and")
     return f"{word} {', '.join(numbers[:-1])} {conjunction} {numbers[-1]}"
-
-

@@ -45,7 +45,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One letter, worded. Every string is plain text and already clean."""
+    """One letter, worded. Every string is plain text and already clean.
+
+    pay_plain: how to pay where no code can be shown. note: for paper only (what stands on the next page).
+    """
 
     language: str
     template: str
@@ -61,7 +64,9 @@ class Document:
     front: tuple[Table, ...]
     items_note: str
     sections: tuple[Section, ...]
+    pay_plain: tuple[str, ...]
     closing: tuple[str, ...]
+    marketplace: str
     note: str
     annex: tuple[Table, ...]
     annex_title: str

@@ -13,9 +13,11 @@ from typing import Final
 
 from mahnwerk.letters.model import LetterError
 
+_GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+_ENGLISH = "January February March April May June July August September October November December"
 _MONTHS: Final = {
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split(),
-    "en": "January February March April May June July August September October November December".split(),
+    "de": _GERMAN.split(),
+    "en": _ENGLISH.split(),
 }
 _SIGNS: Final = {"EUR": "€", "CHF": "CHF"}
 _NARROW: Final = "\u00a0"
@@ -23,7 +25,7 @@ _NARROW: Final = "\u00a0"
 
 
 def money(cents: int, currency: str, language: str) -> str:
-    """`1.234,56 €` in German, `€1,234.56` in English; Swiss francs as `CHF 1’234.56`. Minus is a true minus sign."""
+    """`1.234,56 €` in German, `€1,234.56` in English, `CHF 1’234.56`; minus is a true minus sign."""
     if currency not in _SIGNS:
         raise LetterError(f"currency {currency!r}: letters can print {', '.join(_SIGNS)}")
     sign = "−" if cents < 0 else ""

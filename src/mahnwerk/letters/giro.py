@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import zxingcpp
 
@@ -52,7 +52,9 @@ def giro_payload(name: str, iban: str, amount_cents: int, rf_reference: str, bic
     )
     payload = "\n".join(fields)
     if len(payload.encode()) > PAYLOAD_BYTES_MAX:
-        raise LetterError(f"GiroCode is {len(payload.encode())} bytes, at most {PAYLOAD_BYTES_MAX}: shorten the name")
+        raise LetterError(
+            f"GiroCode is {len(payload.encode())} bytes, at most {PAYLOAD_BYTES_MAX}: shorten the name"
+        )
     return payload
 
 
@@ -63,10 +65,9 @@ def giro_svg(payload: str) -> str:
     banking apps do not know.
     """
     code = zxingcpp.create_barcode(payload.encode(), zxingcpp.QRCode, ec_level="M")
-    image = code.to_image(scale=1, add_hrt=False, add_quiet_zones=False)
-    pixels = memoryview(image)
-    size = pixels.shape[0]
-    rows = pixels.tolist()
+    image: Any = code.to_image(scale=1, add_hrt=False, add_quiet_zones=False)
+    rows: Any = memoryview(image).tolist()  # one byte per module, 0 is dark
+    size = len(rows)
     path: list[str] = []
     for y, row in enumerate(rows):
         x = 0

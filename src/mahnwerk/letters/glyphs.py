@@ -43,7 +43,12 @@ def _segments(font: bytes, offset: int) -> set[int]:
     count = struct.unpack_from(">H", font, offset + 6)[0] // 2
     lasts = struct.unpack_from(f">{count}H", font, offset + 14)
     firsts = struct.unpack_from(f">{count}H", font, offset + 16 + 2 * count)
-    return {code for first, last in zip(firsts, lasts, strict=True) if last != 0xFFFF for code in range(first, last + 1)}
+    return {
+        code
+        for first, last in zip(firsts, lasts, strict=True)
+        if last != 0xFFFF
+        for code in range(first, last + 1)
+    }
 
 
 def undrawable(text: str) -> tuple[str, ...]:

@@ -26,8 +26,16 @@ TEMPLATES: Final = (
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
 DEMANDING: Final = TEMPLATES[:5]
 """Templates that ask for money, so they need an amount, a day and a way to pay."""
-GROUNDS: Final = ("credit_bureau",)
+GROUNDS: Final = ("credit_bureau", "title")
 """Reasons in law that allow a letter to speak of something it otherwise must not."""
+
+
+_BY_LEVEL: Final = TEMPLATES[:5]
+
+
+def template_for(step_id: str, level: int) -> str:
+    """The template of a procedure's step: its own name where we have one, else by level (0..4)."""
+    return step_id if step_id in TEMPLATES else _BY_LEVEL[max(0, min(level, len(_BY_LEVEL) - 1))]
 
 
 class LetterError(ValueError):
@@ -90,7 +98,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom the letter goes to; the parts of the person payload. salutation: Frau, Herr, Familie, Ms, Mr or ""."""
+    """Whom the letter goes to. salutation: Frau, Herr, Familie, Ms, Mr, Mrs or ""."""
 
     last_name: str = ""
     first_name: str = ""
@@ -217,7 +225,9 @@ class Letter:
     the sum over demanded items. new_costs_cents: cost this letter itself adds (already in the items).
     default_rate_ppm: yearly rate that runs in default, None = not printed. creditor: for an agency the
     client, for an assignee the first creditor, for a marketplace the operator. day_count: name of the
-    convention, printed under the schedule. surplus_cents: to be paid back. grounds: of GROUNDS.
+    convention, printed under the schedule.
+    is_consumer_credit: § 497 Abs. 3 BGB orders the payments. surplus_cents: to be paid back.
+    grounds: of GROUNDS.
     """
 
     template: str
@@ -246,6 +256,7 @@ class Letter:
     portal_url: str = ""
     surplus_cents: int = 0
     day_count: str = "act/act"
+    is_consumer_credit: bool = False
     grounds: frozenset[str] = frozenset()
 
     @property

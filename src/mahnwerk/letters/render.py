@@ -79,7 +79,10 @@ def template_hash(wording_hash: str) -> str:
 @lru_cache(maxsize=1)
 def _compiler() -> Any:
     """The process's compiler. Only shipped fonts: a letter must not depend on the machine."""
-    with as_file(files("mahnwerk.letters") / "fonts") as fonts, as_file(files("mahnwerk.letters") / "templates") as root:
+    with (
+        as_file(files("mahnwerk.letters") / "fonts") as fonts,
+        as_file(files("mahnwerk.letters") / "templates") as root,
+    ):
         faces = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts)])
         return typst.Compiler(str(Path(root) / "letter.typ"), root=str(root), font_paths=faces)
 

@@ -34,10 +34,11 @@ def text_twin(document: Document) -> str:
     if document.items_note:
         out += [_wrapped(document.items_note), ""]
     for section in document.sections:
-        out += [section.title, "-" * len(section.title), *map(_wrapped, section.paragraphs), ""]
+        paragraphs = document.pay_plain if section.kind == "pay" else section.paragraphs
+        out += [section.title, "-" * len(section.title), *map(_wrapped, paragraphs), ""]
     out += [*document.closing, ""]
-    if document.note:
-        out += [_wrapped(document.note), ""]
+    if document.marketplace:
+        out += [_wrapped(document.marketplace), ""]
     for table in document.annex:
         out += [*_table_lines(table), ""]
     if document.legal:
@@ -61,14 +62,17 @@ def _table_lines(table: Table) -> list[str]:
     for row in table.rows:
         first, *others = row
         named = [f"{name} {value}" for name, value in zip(table.head[1:], others, strict=True) if value]
-        entry = ", ".join([f"{table.head[0]} {first}" if first else "", *named]).lstrip(", ")
-        lines.append(textwrap.fill(entry, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=False))
+        start = first if table.kind == "lines" or not first else f"{table.head[0]} {first}"
+        entry = ", ".join(part for part in (start, *named) if part)
+        lines.append(
+            textwrap.fill(entry, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=False)
+        )
     lines += [f"{label}: {amount}" for label, amount, _ in table.sums]
     return lines
 
 
 def html_twin(document: Document) -> str:
-    """The letter as one HTML page: no image, script, link to elsewhere or fixed colour, so dark mode works."""
+    """The letter as one HTML page: no image, script or fixed colour, so dark mode works."""
     box = document.box
     body = [f"<h1>{escape(document.subject)}</h1>", f"<p>{escape(document.greeting)}</p>"]
     body += [f"<p>{escape(paragraph)}</p>" for paragraph in document.opening]
@@ -82,14 +86,19 @@ def html_twin(document: Document) -> str:
         body.append(f"<p>{escape(document.items_note)}</p>")
     for section in document.sections:
         body.append(f"<h2>{escape(section.title)}</h2>")
-        body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs]
+        paragraphs = document.pay_plain if section.kind == "pay" else section.paragraphs
+        body += [f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs]
     body.append(f"<p>{'<br>'.join(map(escape, document.closing))}</p>")
-    if document.note:
-        body.append(f"<p>{escape(document.note)}</p>")
+    if document.marketplace:
+        body.append(f"<p>{escape(document.marketplace)}</p>")
     body += [_table_html(table) for table in document.annex]
     if document.legal:
-        legal = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.legal)
-        body.append(f"<h2>{escape(document.legal_title)}</h2><dl>{legal}</dl><p>{escape(document.legal_note)}</p>")
+        legal = "".join(
+            f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.legal
+        )
+        body.append(
+            f"<h2>{escape(document.legal_title)}</h2><dl>{legal}</dl><p>{escape(document.legal_note)}</p>"
+        )
     info = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.info)
     footer = "<br>".join(escape(" · ".join(column)) for column in document.footer)
     body.append(f"<hr><dl>{info}</dl><p><small>{footer}</small></p>")
@@ -108,9 +117,13 @@ def _table_html(table: Table) -> str:
         mark = ' class="r"' if side == "r" else ""
         return f"<{tag}{mark}{extra}>{escape(value)}</{tag}>"
 
-    head = "".join(cell("th", value, side, ' scope="col"') for value, side in zip(table.head, table.align, strict=True))
+    head = "".join(
+        cell("th", value, side, ' scope="col"') for value, side in zip(table.head, table.align, strict=True)
+    )
     rows = "".join(
-        "<tr>" + "".join(cell("td", value, side) for value, side in zip(row, table.align, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(cell("td", value, side) for value, side in zip(row, table.align, strict=True))
+        + "</tr>"
         for row in table.rows
     )
     span = f' colspan="{len(table.head) - 1}" scope="row"'

@@ -16,22 +16,23 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
+from mahnwerk.law import strict_yaml
 from mahnwerk.letters.model import LANGUAGES, TEMPLATES, LetterError
 
-PLACEHOLDERS: Final = frozenset(
-    "invoices invoice_number invoice_date invoice_count amount demand pay_by pay_by_plain as_of dated_on "
-    "sender creditor contact_person phone email hours iban bic account_holder rf_reference case_reference "
-    "default_rate new_costs portal offer_count offer_count_first offer_instalment offer_last_instalment offer_first "
-    "offer_last offer_total offer_answer_by surplus due_on first_due default_invoices authority "
-    "authority_contact registration_number day_count page pages".split()
-)
-FLAGS: Final = frozenset(
-    "consumer business many own agency assignee marketplace third_party triggers_default "
-    "triggers_some new_costs interest rate portal offer offer_even offer_answer surplus phone email hours "
-    "person giro annex derivation table_apart undemanded".split()
-)
+_PLACEHOLDERS = """
+    invoices invoice_number invoice_date invoice_count due_on amount pay_by pay_by_plain as_of dated_on
+    sender creditor contact_person phone email hours iban bic account_holder rf_reference case_reference
+    default_rate default_invoices new_costs portal surplus day_count page pages
+    offer_count offer_count_first offer_instalment offer_last_instalment offer_first offer_last offer_total
+    offer_answer_by
+"""
+_FLAGS = """
+    consumer business many own agency assignee marketplace third_party triggers_default triggers_some
+    new_costs interest rate portal offer offer_even offer_answer surplus phone email hours person giro annex
+    derivation consumer_credit table_apart undemanded
+"""
+PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
+FLAGS: Final = frozenset(_FLAGS.split())
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -92,7 +93,9 @@ def parse_paragraph(raw: object, where: str) -> Paragraph:
     parts = tuple(_PLACEHOLDER.split(" ".join(raw.split())))
     for index, part in enumerate(parts):
         if index % 2 and part not in PLACEHOLDERS:
-            raise LetterError(f"{where}: unknown placeholder {{{part}}}; known: {', '.join(sorted(PLACEHOLDERS))}")
+            raise LetterError(
+                f"{where}: unknown placeholder {{{part}}}; known: {', '.join(sorted(PLACEHOLDERS))}"
+            )
         if not index % 2 and ("{" in part or "}" in part):
             raise LetterError(f"{where}: a brace that belongs to no placeholder in {part!r}")
     return Paragraph(parts, flags)
@@ -126,23 +129,11 @@ def _collect(raw: object, path: str, texts: dict[str, tuple[Paragraph, ...]], wh
     texts[path] = tuple(parse_paragraph(entry, f"{where}, {path}") for entry in entries)
 
 
-class _UniqueKeys(yaml.CSafeLoader):
-    """YAML that refuses the same key twice."""
-
-
-def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [key.value for key, _ in node.value]
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise LetterError(f"key twice: {', '.join(sorted(twice))} ({node.start_mark})")
-    return dict(loader.construct_pairs(node, deep=True))
-
-
-_UniqueKeys.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
 def _load_yaml(text: str, where: str) -> dict[str, Any]:
-    raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  a safe loader
+    try:
+        raw = strict_yaml.load(text, where)
+    except strict_yaml.StrictYamlError as error:
+        raise LetterError(str(error)) from error
     if not isinstance(raw, dict):
         raise LetterError(f"{where}: must be a mapping")
     return raw
