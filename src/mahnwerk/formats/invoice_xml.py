@@ -149,7 +149,6 @@ def _amounts(nodes: Sequence[etree._Element], path: str) -> tuple[Decimal, ...]:
 # --- UBL --------------------------------------------------------------------------------------
 
 _LINES = "InvoiceLine|CreditNoteLine"
-_VAT = "[*[local-name()='TaxScheme']/*[local-name()='ID'][normalize-space()='VAT']]"
 
 
 def _ubl(root: etree._Element) -> Invoice:
@@ -198,11 +197,15 @@ def _texts(node: etree._Element, path: str) -> tuple[str, ...]:
 
 def _ubl_party(node: etree._Element | None) -> Party:
     address = _node(node, "PostalAddress")
+    registered = [
+        (_text(scheme, "TaxScheme/ID").upper(), _text(scheme, "CompanyID"))
+        for scheme in _all(node, "PartyTaxScheme")
+    ]
     return Party(
         name=_text(node, "PartyLegalEntity/RegistrationName", "PartyName/Name"),
         identifier=_text(node, "PartyIdentification/ID[not(@schemeID)]"),
-        vat_id=_vat_id(_text(node, f"PartyTaxScheme{_VAT}/CompanyID")),
-        tax_number=_text(node, "PartyTaxScheme/CompanyID"),
+        vat_id=_vat_id(next((text for scheme, text in registered if scheme in ("VAT", "VA")), "")),
+        tax_number=next((text for scheme, text in registered if scheme not in ("VAT", "VA")), ""),
         street=_text(address, "StreetName"),
         extra=_text(address, "AdditionalStreetName", "AddressLine/Line"),
         postcode=_text(address, "PostalZone"),
