@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import doctest
-from collections.abc import Sequence
 from datetime import date, timedelta
 from fractions import Fraction
-from math import ceil, floor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kernel.fee_twin import generation_of, half_up, twin_collection, twin_full_fee
 from tests.law.official import cents, rows
 
-from mahnwerk.frames import PRINCIPAL_CENTS_MAX, ClaimKind, Component
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, ClaimKind
 from mahnwerk.kernel import costs as costs_module
 from mahnwerk.kernel import fees
 from mahnwerk.kernel.costs import (
     BEYOND_REGULAR,
-    RULES,
     CostError,
-    UnknownRule,
-    check_rule,
     collection_costs,
     court_fee,
     dunning_fee,
     late_payment_lump_sum,
     payment_order_costs,
-    set_off_lump_sum,
-    split_cents,
 )
 from mahnwerk.law import LawError, LawGap, load_laws
 
 LAW = load_laws()["de"]
 NOW = date(2026, 11, 21)
-GENERATIONS = ("2013-08-01", "2021-01-01", "2025-06-01")
 AMOUNTS = st.one_of(
     st.integers(1, 300_000),
     st.integers(1, 60_000_000),
@@ -45,73 +38,7 @@ FACTORS = st.sampled_from([300, 500, 900, 1_300])
 MANDATES = st.dates(date(2012, 7, 1), date(2026, 12, 31))
 
 
-# --- the same figures, worked out another way -----------------------------------------------------
-
-
-def half_up(exact: Fraction) -> int:
-    return floor(exact + Fraction(1, 2))
-
-
-def twin_full_fee(amount_cents: int, table: str, generation: str) -> Fraction:
-    """Full fee in euro from the transcribed steps, in exact fractions, band by band from above."""
-    value = Fraction(amount_cents, 100)
-    steps = [row for row in rows(table) if row["valid_from"] == generation]
-    fee = Fraction(steps[0]["amount"])
-    floors = [Fraction(row["up_to"]) for row in steps if row["up_to"]]
-    for reached, row in reversed(list(zip(floors, steps[1:], strict=True))):
-        if value > reached:
-            fee += ceil((value - reached) / Fraction(row["per"])) * Fraction(row["amount"])
-            value = reached
-    return fee
-
-
-def generation_of(day: date) -> str:
-    return max(g for g in GENERATIONS if g <= day.isoformat())
-
-
-def twin_collection(amount_cents: int, day: date, factor: Fraction, *, vat: bool, disputed: bool) -> int:
-    full = twin_full_fee(amount_cents, "rvg_steps", generation_of(day))
-    if not disputed and amount_cents <= 5_000 and day >= date(2021, 10, 1):
-        full = Fraction("31.50") if day >= date(2025, 6, 1) else Fraction(30)
-    fee = max(half_up(full * factor * 100), 1_500)
-    expenses = min(half_up(Fraction(fee, 5)), 2_000)
-    tax = half_up((fee + expenses) * Fraction(19, 100)) if vat else 0
-    return fee + expenses + tax
-
-
 # --- official figures -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("table", ["rvg", "gkg"])
-def test_rows_of_the_official_fee_tables(table: str) -> None:
-    name = {"rvg": "costs.rvg_fee_steps", "gkg": "payment_order.gkg_fee_steps"}[table]
-    for row in rows(f"{table}_anlage_2_2025-06-01"):
-        top = cents(row["up_to"])
-        steps = LAW.value(name, NOW).rows
-        assert fees.fee_by_steps(top, steps) == cents(row["fee"]), row
-        assert fees.fee_by_steps(top + 1, steps) > cents(row["fee"]), f"{row}: one cent more is a new step"
-
-
-@pytest.mark.parametrize("table", ["rvg", "gkg"])
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_each_step_of_three_generations(table: str, generation: str) -> None:
-    """At every band's end, one cent above it, and one step above it."""
-    name = {"rvg": "costs.rvg_fee_steps", "gkg": "payment_order.gkg_fee_steps"}[table]
-    steps = LAW.value(name, date.fromisoformat(generation)).rows
-    for row in rows(f"{table}_steps"):
-        if row["valid_from"] != generation or not row["up_to"]:
-            continue
-        top = cents(row["up_to"])
-        for amount in (top - 1, top, top + 1, top + 50_000, top + 50_001):
-            expected = twin_full_fee(amount, f"{table}_steps", generation) * 100
-            assert fees.fee_by_steps(amount, steps) == expected, amount
-
-
-@pytest.mark.parametrize("row", rows("lawyer_full_fees"), ids=lambda r: r["value"])
-def test_full_fees_between_the_rows(row: dict[str, str]) -> None:
-    day = date.fromisoformat(row["mandate_on"])
-    found = fees.fee_by_steps(cents(row["value"]), LAW.value("costs.rvg_fee_steps", day).rows)
-    assert found == cents(row["fee"])
 
 
 @pytest.mark.parametrize("row", rows("collection_costs_2025"), ids=lambda r: f"{r['value']}-{r['rate']}")
@@ -168,16 +95,6 @@ def test_payment_order_fees_of_2025(amount: int, application: int, order: int) -
 def test_credit_is_capped_at_three_quarters() -> None:
     found = payment_order_costs(100_000, NOW, LAW, vat=False, business_factor=2_500, disputed=True)
     assert found.rows[1].amount_cents == -6_975  # 0.75 of 93.00, not half of 2.5 times it
-
-
-@pytest.mark.parametrize(
-    ("value", "fee"),
-    [(300, 25), (600, 45), (1_500, 105), (5_000, 301), (10_000, 486), (25_000, 686), (50_000, 1_046),
-     (200_000, 1_816), (500_000, 2_996), (550_000, 3_146)],
-)  # fmt: skip
-def test_the_table_before_august_2013(value: int, fee: int) -> None:
-    steps = LAW.value("costs.rvg_fee_steps", date(2013, 7, 31)).rows
-    assert fees.fee_by_steps(value * 100, steps) == fee * 100
 
 
 # --- which version, which rule --------------------------------------------------------------------
@@ -257,119 +174,6 @@ def test_unverified_figures_are_named() -> None:
     taxed = collection_costs(100_000, NOW, 900, LAW, vat=True)
     assert taxed.unverified == ("costs.vat_rate",)
     assert any("unverified" in source for source in taxed.sources)
-
-
-# --- letters, lump sum ----------------------------------------------------------------------------
-
-
-def test_the_letter_that_puts_in_default_is_free() -> None:
-    assert dunning_fee(76, NOW, LAW, puts_in_default=True).fee_cents == 0
-    found = dunning_fee(76, NOW, LAW, puts_in_default=False)
-    assert (found.fee_cents, found.reason, found.rule_id) == (76, "actual_cost", "costs.dunning_letter")
-
-
-def test_letters_are_capped_and_the_cap_is_marked_as_policy() -> None:
-    found = dunning_fee(500, NOW, LAW, puts_in_default=False)
-    assert (found.fee_cents, found.reason) == (250, "capped")
-    assert found.unverified == ("costs.dunning_letter_cap",)
-    assert dunning_fee(250, NOW, LAW, puts_in_default=False).reason == "actual_cost"
-
-
-def test_an_email_costs_nothing() -> None:
-    assert dunning_fee(76, NOW, LAW, puts_in_default=False, channel="email").fee_cents == 0
-
-
-@pytest.mark.parametrize("cost", [-1, 1.5, True])
-def test_broken_letter_costs(cost: object) -> None:
-    with pytest.raises(CostError, match="cost of a letter"):
-        dunning_fee(cost, NOW, LAW, puts_in_default=False)  # type: ignore[arg-type]
-    with pytest.raises(CostError, match="unknown channel"):
-        dunning_fee(1, NOW, LAW, puts_in_default=False, channel="fax")
-
-
-@pytest.mark.parametrize(
-    ("arose_on", "is_consumer", "kind", "expected", "reason"),
-    [
-        (date(2014, 7, 29), False, ClaimKind.GOODS_OR_SERVICES, 4_000, "owed"),
-        (date(2026, 1, 1), False, ClaimKind.RENT, 4_000, "owed"),
-        (date(2014, 7, 28), False, ClaimKind.GOODS_OR_SERVICES, 0, "before_the_rule"),
-        (date(2026, 1, 1), True, ClaimKind.GOODS_OR_SERVICES, 0, "consumer"),
-        (date(2026, 1, 1), False, ClaimKind.DAMAGES, 0, "not_remuneration"),
-        (date(2026, 1, 1), False, ClaimKind.LOAN, 0, "not_remuneration"),
-    ],
-)
-def test_lump_sum(arose_on: date, is_consumer: bool, kind: ClaimKind, expected: int, reason: str) -> None:
-    found = late_payment_lump_sum(arose_on, LAW, is_consumer=is_consumer, kind=kind)
-    assert (found.amount_cents, found.reason) == (expected, reason)
-
-
-def test_lump_sum_in_austria() -> None:
-    law = load_laws()["at"]
-    found = late_payment_lump_sum(date(2020, 1, 1), law, is_consumer=False, kind=ClaimKind.GOODS_OR_SERVICES)
-    assert found.amount_cents == 4_000
-
-
-@given(st.integers(0, 10_000), st.integers(0, 10_000_000))
-def test_set_off_leaves_the_larger_of_the_two(lump_sum: int, recovery: int) -> None:
-    found = set_off_lump_sum(lump_sum, recovery)
-    assert found.lump_sum_cents + found.recovery_costs_cents == max(lump_sum, recovery)
-    assert found.credited_cents == min(lump_sum, recovery)
-
-
-def test_set_off_refuses_negative_amounts() -> None:
-    with pytest.raises(CostError, match="negative"):
-        set_off_lump_sum(4_000, -1)
-
-
-# --- sharing out ----------------------------------------------------------------------------------
-
-
-@given(
-    st.integers(0, 10**13),
-    st.lists(st.one_of(st.integers(0, 10), st.integers(0, 10**13)), min_size=1, max_size=12),
-)
-def test_shares_add_up_and_are_fair(total: int, weights: Sequence[int]) -> None:
-    parts = split_cents(total, weights)
-    assert sum(parts) == total
-    whole = sum(weights) or len(weights)
-    for part, weight in zip(parts, weights, strict=True):
-        exact = Fraction(total * (weight if sum(weights) else 1), whole)
-        assert abs(part - exact) < 1
-        assert part == 0 or weight > 0 or not any(weights)
-
-
-def test_left_over_cents_go_to_the_largest_remainder_then_the_earlier() -> None:
-    assert split_cents(100, [1, 1, 1]) == [34, 33, 33]
-    assert split_cents(10, [0, 1, 3]) == [0, 3, 7]
-    assert split_cents(5, [0, 0]) == [3, 2]
-    for total, weights in ((-1, [1]), (1, []), (1, [1, -1])):
-        with pytest.raises(CostError, match="cannot share"):
-            split_cents(total, weights)
-
-
-# --- the catalogue --------------------------------------------------------------------------------
-
-
-def test_each_rule_names_existing_parameters() -> None:
-    for rule in RULES.values():
-        for name in rule.parameters:
-            assert name in LAW, f"{rule.rule_id} names {name}"
-        assert rule.title("de") != rule.title("en")
-        assert rule.rule_id.split(".")[0] == rule.component.name.lower()
-
-
-def test_unknown_rules_cannot_be_booked() -> None:
-    with pytest.raises(UnknownRule, match=r"'costs\.processing_fee' is not a rule"):
-        check_rule("costs.processing_fee")
-    with pytest.raises(UnknownRule, match="is not a rule for costs"):
-        check_rule("interest.default", Component.COSTS)
-    assert check_rule("costs.collection", Component.COSTS).is_recovery_cost
-
-
-def test_the_lump_sum_is_credited_on_recovery_costs_only() -> None:
-    credited = {rule.rule_id for rule in RULES.values() if rule.is_recovery_cost}
-    assert {"costs.dunning_letter", "costs.collection"} <= credited
-    assert not credited & {"interest.default", "costs.bank_return_charge", "costs.late_payment_lump_sum"}
 
 
 # --- for any amount -------------------------------------------------------------------------------
