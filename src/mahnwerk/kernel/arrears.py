@@ -262,9 +262,12 @@ def _earliest(
         _by_notice(claims, notices, chosen), on="claim_id", how="left", maintain_order="left"
     )
     for kind, ground in _EVENTS.items():
-        claims = claims.join(
-            _by_event(claims, events, kind, ground), on="claim_id", how="left", maintain_order="left"
-        )
+        own = events.filter(pl.col("kind") == int(kind))
+        if own.is_empty():  # the usual case: no join over a million claims for nothing
+            claims = claims.with_columns(pl.lit(None, dtype=pl.Date).alias(ground))
+        else:
+            first = _by_event(claims, own, ground)
+            claims = claims.join(first, on="claim_id", how="left", maintain_order="left")
     began = pl.min_horizontal(GROUNDS)
     ground_of: pl.Expr = pl.lit(None, dtype=pl.String)
     for ground in reversed(GROUNDS):
@@ -325,11 +328,10 @@ def _by_notice(claims: pl.DataFrame, notices: pl.DataFrame, chosen: ArrearsSetti
     )
 
 
-def _by_event(claims: pl.DataFrame, events: pl.DataFrame, kind: FactKind, ground: str) -> pl.DataFrame:
+def _by_event(claims: pl.DataFrame, events: pl.DataFrame, ground: str) -> pl.DataFrame:
     """Refusal, litigation, payment order: they last, so one before the due date works from then on."""
     return (
-        events.filter(pl.col("kind") == int(kind))
-        .join(claims.select("claim_id", "payable"), on="claim_id")
+        events.join(claims.select("claim_id", "payable"), on="claim_id")
         .filter(pl.col("payable").is_not_null())
         .group_by("claim_id")
         .agg((pl.max_horizontal("payable", "effective_on") + pl.duration(days=1)).min().alias(ground))

@@ -32,6 +32,18 @@ from mahnwerk.law import Law, LawGap
 
 CONSUMER_LOAN: Final = "limitation.consumer_loan_suspension_max_years"
 
+_KINDS: Final = (
+    FactKind.PAYMENT_RECEIVED,
+    FactKind.DEBT_ACKNOWLEDGED,
+    FactKind.NEGOTIATION_BEGAN,
+    FactKind.NEGOTIATION_ENDED,
+    FactKind.DEFERRAL_GRANTED,
+    FactKind.LITIGATION_PENDING,
+    FactKind.PAYMENT_ORDER_FILED,
+    FactKind.PAYMENT_ORDER_SERVED,
+    FactKind.PAYMENT_ORDER_ENDED,
+    FactKind.TITLE_OBTAINED,
+)
 _LOANS: Final = (ClaimKind.CONSUMER_LOAN, ClaimKind.REAL_ESTATE_CONSUMER_LOAN)
 _RESULT: Final = {
     "claim_id": pl.Int64,
@@ -82,6 +94,7 @@ def limitation(
     -------
     As `limitation_of`; § 497 Abs. 3 BGB.
     """
+    facts = facts.filter(pl.col("kind").is_in([int(kind) for kind in _KINDS]))
     base = claims.select(
         "claim_id", "case_id", "jurisdiction", "kind", "land", due=pl.coalesce("due_on", "issued_on")
     )
