@@ -403,7 +403,7 @@ MEASURES: Final[Schema] = {
     "case_id": pl.Int64,
     "step_id": pl.String,
     "level": pl.Int16,
-    "cycle": pl.Int32,  # 1 + messages of this step the case already got; so (case, step, cycle) is unique
+    "cycle": pl.Int32,  # 1 + the last cycle in which the case got this step; so (case, step, cycle) is unique
     "channel": pl.String,
     "procedure": pl.String,
     "demanded_cents": pl.Int64,  # open now, without the fee of this message

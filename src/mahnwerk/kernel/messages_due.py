@@ -87,12 +87,11 @@ def _measures(
         last_due_on=pl.col("due_on").max(),
         since=pl.col("next_on").filter(pl.col("climbs")).max(),
     )
+    # The key must be new, except after proven non-delivery: then it is another attempt at the same one.
     had = (
         evidenced.filter(pl.col("evidence") != notices.DISPROVED)
-        .select("case_id", "message_id", step_id="message_step_id")
-        .unique()
-        .group_by("case_id", "step_id")
-        .len("had")
+        .group_by("case_id", step_id="message_step_id")
+        .agg(had=pl.col("cycle").max())
     )
     return (
         chosen.join(summed, on="case_id", how="left", maintain_order="left")
