@@ -71,9 +71,7 @@ def limitation(
 
         law, due = german_law(), due_on.date()
         periods = kernel.periods_of(law, due)
-        suspensions = [kernel.negotiation(*_span(text), periods) for text in negotiation or []]
-        suspensions += [kernel.Suspension(*_span(text)) for text in deferral or []]
-        suspensions += [_order(text, periods) for text in payment_order or []]
+        suspensions = _suspensions(negotiation, deferral, payment_order, periods)
         found = kernel.limitation_of(
             due,
             periods,
@@ -83,33 +81,52 @@ def limitation(
             titles=[day.date() for day in title or []],
             land=check_land(land),
         )
-        asked = output.day(on)
-        parameter = {
-            kernel.TITLE: kernel.TITLE,
-            kernel.LONG_STOP: kernel.LONG_STOP,
-        }.get(found.rule_id, kernel.REGULAR)
-        sources = [str(law.source(parameter, due)), *_sources_of(found.rule_id, bool(suspensions))]
-        answer: dict[str, Any] = {
-            "time_barred_after": found.time_barred_after,
-            "warn_on": found.warn_on,
-            "is_time_barred": None if asked is None else found.is_time_barred(asked),
-            "rule_id": found.rule_id,
-            "began_after": found.began_after,
-            "sources": sources,
-        }
-        if as_json:
-            output.emit_json(answer)
-            return
-        shown = {
-            "Time-barred after": date_text(found.time_barred_after),
-            "Warn on": date_text(found.warn_on),
-            "Runs from the day after": date_text(found.began_after),
-            "Rule": found.rule_id,
-        }
-        if asked is not None:
-            shown[f"Barred on {date_text(asked)}"] = "yes" if found.is_time_barred(asked) else "no"
-        output.pairs(shown)
-        show_sources(sources)
+        sources = [str(law.source(_parameter_of(found.rule_id), due))]
+        sources += _sources_of(found.rule_id, bool(suspensions))
+        _answer(found, output.day(on), sources, as_json)
+
+
+def _answer(found: Any, asked: dt.date | None, sources: list[str], as_json: bool) -> None:
+    is_barred = None if asked is None else found.is_time_barred(asked)
+    if as_json:
+        output.emit_json(
+            {
+                "time_barred_after": found.time_barred_after,
+                "warn_on": found.warn_on,
+                "is_time_barred": is_barred,
+                "rule_id": found.rule_id,
+                "began_after": found.began_after,
+                "sources": sources,
+            }
+        )
+        return
+    shown = {
+        "Time-barred after": date_text(found.time_barred_after),
+        "Warn on": date_text(found.warn_on),
+        "Runs from the day after": date_text(found.began_after),
+        "Rule": found.rule_id,
+    }
+    if asked is not None:
+        shown[f"Barred on {date_text(asked)}"] = "yes" if is_barred else "no"
+    output.pairs(shown)
+    show_sources(sources)
+
+
+def _suspensions(
+    negotiations: list[str] | None, deferrals: list[str] | None, orders: list[str] | None, periods: Any
+) -> list[Any]:
+    from mahnwerk.kernel import limitation_period as kernel
+
+    found = [kernel.negotiation(*_span(text), periods) for text in negotiations or []]
+    found += [kernel.Suspension(*_span(text)) for text in deferrals or []]
+    return found + [_order(text, periods) for text in orders or []]
+
+
+def _parameter_of(rule_id: str) -> str:
+    """The law parameter behind a rule; suspension and restart leave the regular period in force."""
+    from mahnwerk.kernel.limitation_period import LONG_STOP, REGULAR, TITLE
+
+    return rule_id if rule_id in (LONG_STOP, TITLE) else REGULAR
 
 
 def _sources_of(rule_id: str, suspended: bool) -> list[str]:
