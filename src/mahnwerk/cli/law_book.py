@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from mahnwerk.cli import output
 from mahnwerk.cli.law_terms import Jurisdiction, JurisdictionOption, day_option, told
 from mahnwerk.cli.output import JsonOption, date_text
+
+_SHORT: Final = 60
 
 
 def show(
@@ -103,36 +105,31 @@ def _list(law: Any, on: dt.date | None, as_json: bool) -> None:
     rows = []
     for name in sorted(law):
         found = law.parameter(name)
+        row: dict[str, Any] = {"parameter": name, "title": dict(found.title), "statute": found.statute}
+        row |= {"unit": found.unit, "value": None, "gap": None}
         try:
-            value = found.values[-1] if on is None else found.at(on)
+            row["value"] = _value(found.values[-1] if on is None else found.at(on))
         except LawGap as gap:
-            shown = {"parameter": name, "title": dict(found.title), "statute": found.statute, "gap": gap.why}
-            rows.append({**shown, "value": None})
-            continue
-        row = {"parameter": name, "title": dict(found.title), "statute": found.statute, "gap": None}
-        rows.append({**row, "value": _value(value)})
+            row["gap"] = gap.why
+        rows.append(row)
     if as_json:
         output.emit_json(rows)
         return
     day = "newest values" if on is None else f"on {date_text(on)}"
-    output.table(
-        f"Law of {law.jurisdiction}, {day}",
-        ["parameter", "title", "value", "statute"],
-        [
-            [
-                row["parameter"],
-                row["title"].get("en", ""),
-                f"not known: {row['gap']}" if row["value"] is None else _short(row["value"]),
-                row["statute"],
-            ]
-            for row in rows
-        ],
-    )
+    typer.echo(f"Law of {law.jurisdiction}, {day}")
+    width = max(len(row["parameter"]) for row in rows)
+    for row in rows:  # lines, not a table: a folded name cannot be copied
+        value = f"not known: {row['gap']}" if row["value"] is None else _short(row["value"], row["unit"])
+        typer.echo(f"  {row['parameter']:<{width}}  {value}  ({row['statute']})")
 
 
-def _short(value: dict[str, Any]) -> str:
+def _short(value: dict[str, Any], unit: str) -> str:
+    from mahnwerk.law.parameters import UNITS
+
     shown = _shown(value).replace("\n", "; ")
-    return shown if len(shown) <= 60 else shown[:57] + "…"
+    if value["state"] == "known" and unit not in ("text", "time_of_day") and not value["rows"]:
+        shown = f"{shown} {UNITS[unit]}"
+    return shown if len(shown) <= _SHORT else shown[: _SHORT - 1] + "…"
 
 
 def gaps(
@@ -163,17 +160,14 @@ def gaps(
         if as_json:
             output.emit_json({"on": day, "gaps": missing, "known_until": ends})
             return
-        if missing:
-            output.table(
-                f"Not known on {date_text(day)}",
-                ["parameter", "why", "file to edit"],
-                [list(gap.values()) for gap in missing],
-            )
-        else:
-            typer.echo(f"Nothing is missing on {date_text(day)}.")
-        if ends:
-            output.table(
-                "Known for a while only",
-                ["parameter", "last day", "file to edit"],
-                [[end["parameter"], date_text(end["known_until"]), end["file"]] for end in ends],
-            )
+        _show_gaps(day, missing, ends)
+
+
+def _show_gaps(day: dt.date, missing: list[dict[str, Any]], ends: list[dict[str, Any]]) -> None:
+    typer.echo(f"Not known on {date_text(day)}:" if missing else f"Nothing is missing on {date_text(day)}.")
+    for gap in missing:
+        typer.echo(f"  {gap['parameter']}: {gap['why']}\n    → {gap['file']}")
+    if ends:
+        typer.echo("Known for a while only:")
+    for end in ends:
+        typer.echo(f"  {end['parameter']}: until {date_text(end['known_until'])}\n    → {end['file']}")

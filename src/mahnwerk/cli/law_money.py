@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,6 +22,11 @@ from mahnwerk.cli.law_terms import (
     told,
 )
 from mahnwerk.cli.output import JsonOption, date_text, money, percent
+
+_WARNINGS: Final = {
+    "needs_extensive_or_difficult_work": "this rate is owed only where the work was extensive or difficult; "
+    "say why in the letter, or ask less",
+}
 
 
 def interest(
@@ -119,7 +124,7 @@ def collection_costs(
             cents, mandate_on.date(), _factor(factor), german_law(), vat=vat, disputed=disputed
         )
         for warning in found.warnings:
-            typer.echo(f"mahnwerk: {warning.replace('_', ' ')}", err=True)
+            typer.echo(f"mahnwerk: {_WARNINGS.get(warning, warning)}", err=True)
         if as_json:
             output.emit_json(
                 {

@@ -98,10 +98,10 @@ def read_cents(text: str) -> int:
     from mahnwerk.formats import amounts
 
     cents, reason = amounts.parse(pl.Series([text])).row(0)
+    if reason == amounts.AMBIGUOUS:
+        reason = "can be read in two ways"
     if cents is None:
-        raise ValueError(
-            f"amount {text!r} cannot be read ({reason or 'empty'}); write 1234.56, 1234,56 or 1.234,56"
-        )
+        raise ValueError(f"amount {text!r} {reason or 'is empty'}; write 1234.56, 1234,56 or 1.234,56")
     return int(cents)
 
 
