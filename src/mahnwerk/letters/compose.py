@@ -120,8 +120,6 @@ def _info(context: Context) -> tuple[tuple[str, str], ...]:
         ("customer", clean(letter.recipient.customer_number)),
         ("contact", values["contact_person"]),
         ("phone", values["phone"]),
-        ("email", values["email"]),
-        ("hours", values["hours"]),
     )
     return tuple((context.wording.word(f"info/{key}"), value) for key, value in rows if value)
 

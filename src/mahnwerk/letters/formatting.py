@@ -84,9 +84,9 @@ def clean(text: str) -> str:
     `[U+202E]`, so nobody can hide or turn text around.
     """
     if text.isascii() and text.isprintable():
-        return text.strip()
+        return " ".join(text.split())
     signs = [_visible(sign) for sign in unicodedata.normalize("NFC", text)]
-    return " ".join("".join(signs).split(" ")).strip()
+    return " ".join("".join(signs).split())
 
 
 def _visible(sign: str) -> str:

@@ -29,7 +29,7 @@ def rf_reference(reference: str) -> str:
     ISO 11649.
     """
     plain = "".join(sign for sign in reference.upper() if sign not in " -./")
-    if not plain or len(plain) > REFERENCE_MAX or not (plain.isascii() and plain.isalnum()):
+    if not reference.isascii() or not plain.isalnum() or len(plain) > REFERENCE_MAX:
         raise ValueError(f"reference {reference!r}: needs 1 to {REFERENCE_MAX} letters A–Z or digits")
     return f"RF{98 - _mod97(plain + 'RF00'):02d}{plain}"
 

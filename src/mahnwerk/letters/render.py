@@ -29,6 +29,8 @@ from mahnwerk.letters.wording import Wording
 PDF_STANDARDS: Final = ("ua-1", "a-3a")
 """Accessible (ISO 14289-1) and made to be kept (ISO 19005-3, level A); the engine checks both."""
 LOGO_BYTES_MAX: Final = 300_000
+LOGO_MM: Final = (70.0, 18.0)
+"""Widest and tallest a logo is printed."""
 
 
 def render(letter: Letter, wording: Wording | None = None) -> Rendered:
@@ -108,7 +110,7 @@ def _data(document: Document, logo: bytes | None) -> tuple[str, tuple[str, ...]]
     box["svg"] = giro_svg(box.pop("giro")) if document.box.giro else ""
     del data["dated_on"]
     data["day"] = [day.year, day.month, day.day]
-    data["logo"] = _logo_svg(logo) if logo else ""
+    data["logo"], data["logo_mm"] = _logo_svg(logo) if logo else ("", 0)
     data["running"] = f"{document.info[1][1]} · {document.info[0][1]}"
     text = json.dumps(data, ensure_ascii=False)
     missing = undrawable(text)
@@ -118,18 +120,19 @@ def _data(document: Document, logo: bytes | None) -> tuple[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=64)
-def _logo_svg(logo: bytes) -> str:
-    """A PNG or JPEG inside an SVG: text, so it travels with the data, and it can refer to nothing else."""
+def _logo_svg(logo: bytes) -> tuple[str, float]:
+    """A PNG or JPEG inside an SVG (text, so it travels with the data), and its width in millimetres."""
     kinds = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
     kind = next((name for magic, name in kinds.items() if logo.startswith(magic)), None)
     if kind is None or len(logo) > LOGO_BYTES_MAX:
         raise LetterError(f"logo: must be PNG or JPEG of at most {LOGO_BYTES_MAX // 1000} kB")
     width, height = _png_size(logo) if kind == "png" else _jpeg_size(logo)
     href = f"data:image/{kind};base64,{base64.b64encode(logo).decode()}"
-    return (
+    svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width} {height}"><image width="{width}" height="{height}" xlink:href="{href}"/></svg>'
     )
+    return svg, round(min(LOGO_MM[0], LOGO_MM[1] * width / height), 2)
 
 
 def _png_size(logo: bytes) -> tuple[int, int]:

@@ -1,0 +1,262 @@
+"""The finished page: bytes, standards, places, text layer, code, and hostile input shown as it is."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pypdf
+import pypdfium2
+import pytest
+import zxingcpp
+from tests.letters import samples
+
+from mahnwerk.frames import Role
+from mahnwerk.letters.formatting import clean
+from mahnwerk.letters.glyphs import undrawable
+from mahnwerk.letters.model import Letter, LetterError, Party
+from mahnwerk.letters.render import PDF_STANDARDS, render
+
+MM = 72 / 25.4
+HOSTILE = '#eval("1") *b* _k_ @ref $x$ \\ <b>&amp; {amount} `r` [x] // /* "; ~ ${7*7} %s \u202edlog'
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def pdf_text(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    return "\n".join(page.get_textpage().get_text_range() for page in document)
+
+
+def places(pdf: bytes, wanted: str) -> tuple[float, float]:
+    """Left edge and top of the first place a text stands, in millimetres from the top left corner."""
+    page = pypdfium2.PdfDocument(pdf)[0]
+    found = page.get_textpage()
+    searcher = found.search(wanted)
+    hit = searcher.get_next()
+    assert hit is not None, wanted
+    left, _, _, top = found.get_charbox(hit[0], loose=True)
+    return left / MM, (page.get_height() - top) / MM
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(
+    "make", [samples.letter, samples.second_notice, samples.agency_letter, samples.final_notice, samples.paid]
+)
+def test_same_letter_same_bytes_and_its_words_in_all_three(make: Any, language: str) -> None:
+    letter = make(language=language)
+    rendered = render(letter)
+    assert render(letter) == rendered
+    assert rendered.unprintable == ()
+    layer = squeezed(pdf_text(rendered.pdf))
+    for part in (letter.sender.name, letter.case_reference, letter.items[0].invoice_number, rendered.subject):
+        assert squeezed(part) in layer
+        assert squeezed(part) in squeezed(rendered.text)
+        assert squeezed(part) in squeezed(rendered.html)
+    assert "page von" not in rendered.text
+
+
+def test_standards_are_declared_and_the_document_is_tagged() -> None:
+    assert PDF_STANDARDS == ("ua-1", "a-3a")
+    reader = pypdf.PdfReader(io.BytesIO(render(samples.second_notice()).pdf))
+    catalog: Any = reader.trailer["/Root"]
+    assert catalog["/Lang"] == "de"
+    assert catalog["/MarkInfo"]["/Marked"] == True  # noqa: E712  a PDF boolean
+    meta = catalog["/Metadata"].get_object().get_data().decode()
+    assert re.search(r"pdfuaid:part[>=\"]+1", meta)
+    assert re.search(r"pdfaid:part[>=\"]+3", meta)
+    assert re.search(r"pdfaid:conformance[>=\"]+A", meta)
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Zweite Mahnung zu Ihren zwei Rechnungen"
+    assert str(catalog["/ViewerPreferences"]["/DisplayDocTitle"]) == "True"
+
+
+def test_only_the_shipped_font_and_all_of_it_embedded() -> None:
+    reader = pypdf.PdfReader(io.BytesIO(render(samples.second_notice()).pdf))
+    fonts = {name for page in reader.pages for name in page["/Resources"]["/Font"].values()}  # type: ignore[index]
+    names = {str(font.get_object()["/BaseFont"]) for font in fonts}
+    assert names
+    assert all("SourceSans3" in name for name in names)
+
+
+def test_address_stands_in_the_window_of_form_b() -> None:
+    pdf = render(samples.letter()).pdf
+    x, y = places(pdf, "Frau Dr. Anna-Lena")
+    assert 24.5 <= x <= 26
+    assert 45 + 16.5 <= y <= 45 + 20
+    x, y = places(pdf, "Zahlungserinnerung")
+    assert 97 <= y <= 103
+    x, y = places(pdf, "Datum")
+    assert 124.5 <= x <= 126
+    assert 49 <= y <= 51
+
+
+def test_long_addresses_stay_in_the_window() -> None:
+    long = replace(
+        samples.ANNA,
+        company="Vereinigte Süddeutsche Holz- und Möbelwerkstätten Verwaltungsgesellschaft mbH & Co. KG",
+        address_extra="Abteilung Rechnungswesen, drittes Obergeschoss, Hinterhaus",
+        street="Straße der Deutsch-Französischen Freundschaft 123b",
+        country="FR",
+    )
+    _, y = places(render(samples.letter(recipient=long)).pdf, "FRANKREICH")
+    assert y + 3 <= 90
+
+
+@pytest.mark.parametrize("make", [samples.letter, samples.final_notice, samples.paid])
+def test_plain_letters_take_one_page(make: Any) -> None:
+    assert len(pypdfium2.PdfDocument(render(make()).pdf)) == 1
+
+
+def test_derivation_is_on_page_two_and_only_two() -> None:
+    document = pypdfium2.PdfDocument(render(samples.agency_letter()).pdf)
+    assert len(document) == 2
+    second = document[1].get_textpage().get_text_range()
+    assert "§ 13a" in second
+    assert "§ 288 Abs. 1 BGB" in second
+    assert "Seite 2 von 2" in second
+
+
+def test_many_invoices_run_over_pages_with_their_head_repeated() -> None:
+    items = tuple(samples.item(f"2026-{number:04}", 1_000 + number) for number in range(80))
+    rendered = render(samples.letter(items=items))
+    document = pypdfium2.PdfDocument(rendered.pdf)
+    pages = [page.get_textpage().get_text_range() for page in document]
+    assert len(pages) == 3
+    assert all("fällig am" in page for page in pages[1:])
+    assert all(item.invoice_number in "".join(pages) for item in items)
+
+
+def decoded(pdf: bytes) -> str:
+    bitmap = pypdfium2.PdfDocument(pdf)[0].render(scale=2.5, grayscale=True)
+    found = zxingcpp.read_barcodes(np.ascontiguousarray(bitmap.to_numpy().squeeze()), formats=zxingcpp.QRCode)
+    assert len(found) == 1
+    assert found[0].ec_level == "M"
+    return found[0].bytes.decode()
+
+
+@pytest.mark.parametrize("make", [samples.letter, samples.second_notice, samples.agency_letter])
+def test_the_code_on_the_page_pays_what_the_page_says(make: Any) -> None:
+    letter = make()
+    lines = decoded(render(letter).pdf).split("\n")
+    assert lines[:4] == ["BCD", "002", "1", "SCT"]
+    assert lines[5] == letter.sender.name
+    assert lines[6] == letter.sender.iban
+    assert lines[7] == f"EUR{letter.demand_cents // 100}.{letter.demand_cents % 100:02d}"
+    assert lines[9] == letter.rf_reference
+
+
+def test_no_code_without_euro_or_debt() -> None:
+    for letter in (samples.letter(currency="CHF"), samples.paid()):
+        bitmap = pypdfium2.PdfDocument(render(letter).pdf)[0].render(scale=2.5, grayscale=True)
+        assert not zxingcpp.read_barcodes(np.ascontiguousarray(bitmap.to_numpy().squeeze()))
+
+
+def strings_replaced(value: Any, keep: frozenset[str]) -> Any:
+    """The same value with every free string field holding hostile text: found by reflection, not by list."""
+    changes = {}
+    for field in fields(value):
+        old = getattr(value, field.name)
+        if field.name in keep or old is None:
+            continue
+        if is_dataclass(old):
+            changes[field.name] = strings_replaced(old, keep)
+        elif isinstance(old, str) and old:
+            changes[field.name] = HOSTILE
+        elif isinstance(old, tuple) and old:
+            changes[field.name] = tuple(
+                strings_replaced(each, keep) if is_dataclass(each) else HOSTILE for each in old
+            )
+    return replace(value, **changes)
+
+
+CLOSED_FIELDS = "template language currency iban rf_reference component rule_id country bic step role"
+CLOSED = frozenset(CLOSED_FIELDS.split())
+
+
+def test_hostile_text_in_every_field_is_shown_as_it_is() -> None:
+    offer = samples.final_notice().offer
+    letter = strings_replaced(samples.agency_letter(portal_url="https://a.example", offer=offer), CLOSED)
+    rendered = render(letter)
+    shown = clean(HOSTILE)
+    assert "[U+202E]" in shown
+    assert squeezed(pdf_text(rendered.pdf)).count(squeezed(shown)) >= 15
+    assert squeezed(shown) in squeezed(rendered.text)
+    assert "<b>" not in rendered.html
+    assert "\u202e" not in rendered.text + rendered.html + pdf_text(rendered.pdf)
+
+
+def test_characters_without_a_glyph_are_named_not_lost() -> None:
+    rendered = render(samples.letter(recipient=replace(samples.ANNA, last_name="王 Жуков Ελένη")))
+    assert rendered.unprintable == ("王",)
+    layer = pdf_text(rendered.pdf)
+    assert "[U+738B]" in layer
+    assert "Жуков Ελένη" in layer
+    assert "王" in rendered.text
+    assert undrawable("Zürich Łódź Αθήνα Київ 1.234,56 €−–·…") == ()
+
+
+def test_marketplace_and_assignee_say_who_they_are() -> None:
+    operator = Party("Marktplatz AG", ("Domplatz 1", "20095 Hamburg"))
+    text = render(samples.letter(role=Role.MARKETPLACE, creditor=operator)).text
+    assert "Marktplatz AG versendet dieses Schreiben im Namen von Möbelhaus Grünwald GmbH." in " ".join(
+        text.split()
+    )
+    assigned = render(samples.agency_letter(role=Role.ASSIGNEE)).text
+    assert "hat uns die Forderung abgetreten" in " ".join(assigned.split())
+    assert "Ursprünglicher Gläubiger: Möbelhaus Grünwald GmbH" in assigned
+
+
+def test_default_is_told_plainly_and_only_where_it_begins() -> None:
+    text = " ".join(render(samples.letter("dunning_notice", triggers_default=True)).text.split())
+    assert "Wenn Sie bis 5. Dezember 2026 nicht zahlen, sind Sie mit dem offenen Betrag im Verzug." in text
+    first, second = samples.item("A-1", triggers_default=True), samples.item("A-2")
+    some = render(samples.letter("dunning_notice", items=(first, second), triggers_default=True)).text
+    assert "auch mit Rechnung A-1 im Verzug" in " ".join(some.split())
+    assert "§ 286" not in render(samples.letter("dunning_notice")).text
+
+
+def test_paid_letters_never_say_nought_is_open() -> None:
+    text = render(samples.paid()).text
+    assert "Alles bezahlt" in text
+    assert "Noch offen" not in text
+
+
+def test_html_is_quiet_about_colours_and_loads_nothing() -> None:
+    html = render(samples.second_notice()).html
+    assert '<html lang="de">' in html
+    assert 'scope="col"' in html
+    for word in ("<script", "<img", "http:", "https:", "style=", "background", "url("):
+        assert word not in html
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"template": "threat"}, "template"),
+        ({"language": "fr"}, "language"),
+        ({"items": ()}, "lists no claim"),
+        ({"pay_by": None}, "pay_by"),
+        ({"currency": "USD"}, "USD"),
+        ({"recipient": replace(samples.ANNA, last_name="", first_name="")}, "recipient"),
+        ({"sender": replace(samples.SHOP, logo=b"<svg/>")}, "PNG or JPEG"),
+        ({"sender": replace(samples.SHOP, logo=b"\x89PNG\r\n\x1a\n" + bytes(20))}, "pixels"),
+    ],
+)
+def test_says_what_is_missing(changes: dict[str, Any], complaint: str) -> None:
+    letter: Letter = replace(samples.letter(), **changes)
+    with pytest.raises(LetterError, match=complaint):
+        render(letter)
+
+
+def test_the_day_of_the_letter_is_in_the_file() -> None:
+    letter = samples.letter()
+    later = replace(letter, dated_on=date(2026, 11, 22))
+    assert render(letter).sha256 != render(later).sha256
+    assert b"20261122" in render(later).pdf
