@@ -1,0 +1,297 @@
+"""Instalment plans: from what somebody can pay to a plan that ends, and whether it is being kept.
+
+A plan has no fee, bears interest only when that is agreed and never more than the law's default rate, and
+shows its whole cost and last day before anybody signs. It acknowledges nothing. What is agreed is recorded
+with the hash of its terms; the daily run executes those terms and nothing else.
+"""
+
+from __future__ import annotations
+
+import calendar as months
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import polars as pl
+
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, RATE_PPM_MAX
+from mahnwerk.kernel.enforcement import attachable
+from mahnwerk.law import Law
+
+INSTALMENTS_MAX: Final = 72
+"""Six years. A plan that does not end within them is not offered."""
+INSTALMENT_CENTS_MIN: Final = 500
+DAYS_PER_YEAR: Final = 365
+
+CLAUSES: Final[dict[str, str]] = {
+    "pay_early": "Earlier or larger payments are welcome at any time and shorten the plan.",
+    "no_fee": "The plan costs no fee.",
+    "no_acknowledgement": "Agreeing to the plan acknowledges nothing; objections remain.",
+    "pause_once": "One instalment may be put off to the end once a year, on request before it is due.",
+    "interest_as_agreed": "Interest at the agreed rate runs on the open principal.",
+    "due_on_default": "Two full instalments missing, and no answer to our offer: the rest falls due.",
+    "direct_debit": "Instalments are collected by SEPA direct debit under a separate mandate.",
+}
+"""The only clauses a plan can have. An acknowledgement of debt is not among them (§ 13a Abs. 4 RDG)."""
+
+
+class PlanRefused(ValueError):  # noqa: N818 - a refusal is an answer
+    """No lawful plan that ends fits what was asked for; says why and what would."""
+
+
+@dataclass(frozen=True)
+class PlanWish:
+    """What is owed and what the debtor says he can do."""
+
+    open_cents: int  # all that is owed today, 1..PRINCIPAL_CENTS_MAX
+    per_month_cents: int  # what he can pay
+    first_due_on: date
+    rate_ppm: int = 0  # agreed interest; 0 = none while the plan is kept
+    clauses: tuple[str, ...] = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
+    grace_days: int = 7
+
+
+@dataclass(frozen=True)
+class Instalment:
+    number: int
+    due_on: date
+    amount_cents: int
+    interest_cents: int  # part of amount_cents
+    left_cents: int  # principal still open after it
+
+
+@dataclass(frozen=True)
+class PlanOffer:
+    """A plan to be shown before it is agreed."""
+
+    wish: PlanWish
+    instalments: tuple[Instalment, ...]
+    total_cents: int
+    interest_cents: int
+    last_due_on: date
+    terms_hash: str
+    notes: tuple[str, ...] = ()
+
+
+def solve(
+    wish: PlanWish, law: Law, on: date, *, next_working_day: Callable[[date], date] = lambda day: day
+) -> PlanOffer:
+    """Make the plan for what somebody can pay.
+
+    How: equal monthly instalments on the day of the first, moved to the next working day; interest on the
+    open principal by act/365, part of the instalment; the last instalment is what is left.
+
+    Raises
+    ------
+    PlanRefused : the instalment does not even pay the interest, the plan would not end within
+        INSTALMENTS_MAX, the rate is above the law's default rate, or a clause is unknown.
+
+    Guarantees
+    ----------
+    The instalments add up to open_cents plus interest. Each is at most per_month_cents. It ends. Pure.
+    """
+    _check(wish, law, on)
+    left, interest_total = wish.open_cents, 0
+    instalments: list[Instalment] = []
+    before = on
+    while left > 0:
+        number = len(instalments) + 1
+        if number > INSTALMENTS_MAX:
+            fitting = -(-wish.open_cents // INSTALMENTS_MAX)
+            raise PlanRefused(
+                f"with {wish.per_month_cents} cents a month it would run longer than {INSTALMENTS_MAX} months; "
+                f"about {fitting} cents a month would end it, or offer a deferral or a compromise"
+            )
+        due = next_working_day(month_later(wish.first_due_on, number - 1))
+        interest = _interest(left, wish.rate_ppm, (due - before).days)
+        amount = min(wish.per_month_cents, left + interest)
+        if amount <= interest and left > 0 and amount < left + interest:
+            raise PlanRefused("the instalment would not even pay the interest: agree on a lower rate or none")
+        left -= amount - interest
+        interest_total += interest
+        instalments.append(Instalment(number, due, amount, interest, left))
+        before = due
+    offer = PlanOffer(
+        wish,
+        tuple(instalments),
+        sum(i.amount_cents for i in instalments),
+        interest_total,
+        instalments[-1].due_on,
+        "",
+    )
+    return PlanOffer(**{**offer.__dict__, "terms_hash": terms_hash(offer.instalments, wish)})
+
+
+def affordable(net_cents: int, dependants: int, on: date, law: Law, *, other_plans_cents: int = 0) -> int:
+    """A signal, not a limit: what the attachment table leaves takable, less what other plans take.
+
+    A voluntary instalment may be higher or lower; nobody has to live on the attachment-exempt minimum to
+    keep a promise. Sources: § 850c ZPO.
+    """
+    return max(0, attachable(net_cents, dependants, on, law).attachable_cents - other_plans_cents)
+
+
+def month_later(first: date, count: int) -> date:
+    """The same day `count` months on; a month without that day gives its last."""
+    index = first.month - 1 + count
+    year, month = first.year + index // 12, index % 12 + 1
+    return date(year, month, min(first.day, months.monthrange(year, month)[1]))
+
+
+def terms_hash(instalments: Sequence[Instalment], wish: PlanWish) -> str:
+    """SHA-256 of everything agreed: what is signed is what is executed."""
+    terms: dict[str, Any] = {
+        "instalments": [[i.number, i.due_on.isoformat(), i.amount_cents] for i in instalments],
+        "rate_ppm": wish.rate_ppm,
+        "grace_days": wish.grace_days,
+        "clauses": sorted(wish.clauses),
+    }
+    return hashlib.sha256(json.dumps(terms, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _interest(left_cents: int, rate_ppm: int, days: int) -> int:
+    denominator = 1_000_000 * DAYS_PER_YEAR
+    return (left_cents * rate_ppm * max(0, days) + denominator // 2) // denominator
+
+
+def _check(wish: PlanWish, law: Law, on: date) -> None:
+    if not 1 <= wish.open_cents <= PRINCIPAL_CENTS_MAX:
+        raise PlanRefused(
+            f"open amount of {wish.open_cents} cents: there is nothing to pay, or too much to be true"
+        )
+    if wish.per_month_cents < min(INSTALMENT_CENTS_MIN, wish.open_cents):
+        raise PlanRefused(
+            f"{wish.per_month_cents} cents a month is below {INSTALMENT_CENTS_MIN}: offer a deferral instead"
+        )
+    if wish.first_due_on < on:
+        raise PlanRefused(f"the first instalment would be due on {wish.first_due_on}, before today ({on})")
+    unknown = sorted(set(wish.clauses) - set(CLAUSES))
+    if unknown:
+        raise PlanRefused(f"unknown clause {', '.join(unknown)}: known are {', '.join(CLAUSES)}")
+    if not 0 <= wish.rate_ppm <= RATE_PPM_MAX:
+        raise PlanRefused(f"rate of {wish.rate_ppm} ppm is out of bounds")
+    if wish.rate_ppm:
+        highest = law.ppm("interest.base_rate", on) + law.ppm("interest.default_margin", on, "general")
+        if wish.rate_ppm > highest:
+            raise PlanRefused(f"{wish.rate_ppm} ppm a year is above the law's default rate of {highest} ppm")
+
+
+class PlanState(StrEnum):
+    """Where a plan stands on a day."""
+
+    KEPT = "kept"
+    GRACE = "grace"  # an instalment is late, within the days of grace
+    MISSED = "missed"  # past the grace: a friendly reminder and the offer to change the plan
+    BROKEN = "broken"  # two full instalments missing after the offer ran out
+    FULFILLED = "fulfilled"
+
+
+INSTALMENTS: Final = {
+    "case_id": pl.Int64,
+    "plan_id": pl.Int64,
+    "number": pl.Int32,
+    "due_on": pl.Date,
+    "amount_cents": pl.Int64,
+    "grace_days": pl.Int32,
+    "agreed_on": pl.Date,
+}
+STATES: Final = {
+    "case_id": pl.Int64,
+    "plan_id": pl.Int64,
+    "state": pl.String,
+    "due_cents": pl.Int64,  # of all instalments due so far
+    "paid_cents": pl.Int64,  # since the plan was agreed
+    "missing_cents": pl.Int64,
+    "missing_since": pl.Date,  # due date of the oldest instalment not fully paid
+    "next_due_on": pl.Date,
+    "next_cents": pl.Int64,
+}
+
+OFFER_DAYS: Final = 14
+"""How long the offer to change a plan stands before missed instalments can break it."""
+
+
+def states(instalments: pl.DataFrame, payments: pl.DataFrame, on: date) -> pl.DataFrame:
+    """Where each plan stands on a day.
+
+    How: payments since the agreement are held against the cumulated instalments, the oldest first; the
+    first one not covered tells since when something is missing.
+
+    Parameters
+    ----------
+    instalments : INSTALMENTS of the plans in force.
+    payments : case_id Int64 · effective_on Date · amount_cents Int64, live payments of these cases.
+
+    Returns
+    -------
+    STATES, one row per plan.
+
+    Guarantees
+    ----------
+    Pure; row order does not matter. Paying earlier or more never makes a state worse.
+    """
+    agreed = instalments.select("case_id", "plan_id", "agreed_on").unique()
+    paid = (
+        agreed.join(payments.filter(pl.col("effective_on") <= on), on="case_id", how="left")
+        .filter(pl.col("effective_on").is_null() | (pl.col("effective_on") >= pl.col("agreed_on")))
+        .group_by("plan_id")
+        .agg(paid_cents=pl.col("amount_cents").sum())
+    )
+    rows = (
+        instalments.sort("plan_id", "due_on", "number")
+        .with_columns(cumulated=pl.col("amount_cents").cum_sum().over("plan_id"))
+        .join(agreed.select("plan_id").join(paid, on="plan_id", how="left"), on="plan_id", how="left")
+        .with_columns(pl.col("paid_cents").fill_null(0))
+        .with_columns(is_open=pl.col("cumulated") > pl.col("paid_cents"), is_due=pl.col("due_on") <= on)
+    )
+    per_plan = rows.group_by("case_id", "plan_id").agg(
+        due_cents=pl.col("amount_cents").filter(pl.col("is_due")).sum(),
+        total=pl.col("amount_cents").sum(),
+        paid_cents=pl.col("paid_cents").first(),
+        usual=pl.col("amount_cents").first(),
+        grace=pl.col("grace_days").first(),
+        missing_since=pl.col("due_on").filter(pl.col("is_due") & pl.col("is_open")).min(),
+        next_due_on=pl.col("due_on").filter(~pl.col("is_due") & pl.col("is_open")).min(),
+        next_cents=pl.col("amount_cents").filter(~pl.col("is_due") & pl.col("is_open")).first(),
+    )
+    late = (pl.lit(on) - pl.col("missing_since")).dt.total_days()
+    missing = (pl.col("due_cents") - pl.col("paid_cents")).clip(lower_bound=0)
+    return (
+        per_plan.with_columns(missing_cents=missing)
+        .with_columns(
+            state=pl.when(pl.col("paid_cents") >= pl.col("total"))
+            .then(pl.lit(PlanState.FULFILLED.value))
+            .when(pl.col("missing_cents") == 0)
+            .then(pl.lit(PlanState.KEPT.value))
+            .when(late <= pl.col("grace"))
+            .then(pl.lit(PlanState.GRACE.value))
+            .when((pl.col("missing_cents") >= 2 * pl.col("usual")) & (late > pl.col("grace") + OFFER_DAYS))
+            .then(pl.lit(PlanState.BROKEN.value))
+            .otherwise(pl.lit(PlanState.MISSED.value))
+        )
+        .select(list(STATES))
+        .sort("case_id", "plan_id")
+    )
+
+
+def as_json(offer: PlanOffer) -> dict[str, Any]:
+    """The offer as plain values, for pages, letters and `plan offer --json`."""
+    return {
+        "open_cents": offer.wish.open_cents,
+        "total_cents": offer.total_cents,
+        "interest_cents": offer.interest_cents,
+        "fee_cents": 0,
+        "last_due_on": offer.last_due_on.isoformat(),
+        "instalments": [{**asdict(i), "due_on": i.due_on.isoformat()} for i in offer.instalments],
+        "clauses": {clause: CLAUSES[clause] for clause in offer.wish.clauses},
+        "terms_hash": offer.terms_hash,
+    }
+
+
+def day_after_grace(due_on: date, grace_days: int) -> date:
+    """First day on which a late instalment counts as missed."""
+    return due_on + timedelta(days=grace_days + 1)

@@ -1,0 +1,132 @@
+"""Plans add up, end, cost what they say, and are broken only by those who stop paying."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from mahnwerk.kernel import plans
+from mahnwerk.kernel.plans import INSTALMENTS, PlanRefused, PlanWish, solve
+from mahnwerk.law import load_laws
+
+ON = date(2026, 11, 16)
+LAW = load_laws()["de"]
+
+
+def wish(open_cents: int, per_month: int, **more: object) -> PlanWish:
+    return PlanWish(open_cents, per_month, date(2026, 12, 1), **more)  # type: ignore[arg-type]
+
+
+def test_a_plan_by_hand() -> None:
+    offer = solve(wish(100_00, 30_00), LAW, ON)
+    assert [i.amount_cents for i in offer.instalments] == [3000, 3000, 3000, 1000]
+    assert offer.last_due_on == date(2027, 3, 1)
+    assert (offer.total_cents, offer.interest_cents) == (10000, 0)
+
+
+def test_interest_is_part_of_the_instalment_and_shown() -> None:
+    offer = solve(wish(1_000_00, 100_00, rate_ppm=60_000), LAW, ON)
+    assert offer.instalments[0].interest_cents == 247  # 1,000 at 6 % for 15 days: 2.4657…
+    assert offer.total_cents == 1_000_00 + offer.interest_cents
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (wish(100_00, 0), "deferral"),
+        (wish(100_00, 100), "deferral"),
+        (wish(0, 100_00), "nothing to pay"),
+        (wish(10_000_00, 50_00), "longer than"),
+        (wish(100_000_00, 500, rate_ppm=60_000), "interest"),
+        (wish(100_00, 50_00, rate_ppm=70_000), "above the law"),
+        (wish(100_00, 50_00, clauses=("acknowledgement",)), "unknown clause"),
+        (PlanWish(100_00, 50_00, date(2026, 1, 1)), "before today"),
+    ],
+)
+def test_what_is_refused_says_why(asked: PlanWish, why: str) -> None:
+    with pytest.raises(PlanRefused, match=why):
+        solve(asked, LAW, ON)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 5_000_00), st.integers(500, 1_000_00), st.sampled_from([0, 10_000, 65_200]))
+def test_it_adds_up_and_ends(open_cents: int, per_month: int, rate: int) -> None:
+    assume(open_cents <= per_month * 60)
+    offer = solve(wish(open_cents, per_month, rate_ppm=rate), LAW, ON)
+    assert sum(i.amount_cents for i in offer.instalments) == open_cents + offer.interest_cents
+    assert all(0 < i.amount_cents <= per_month for i in offer.instalments)
+    assert offer.instalments[-1].left_cents == 0
+    days = [i.due_on for i in offer.instalments]
+    assert days == sorted(set(days))
+
+
+def test_the_last_day_of_a_month_stays_one() -> None:
+    assert [plans.month_later(date(2027, 1, 31), n).day for n in range(3)] == [31, 28, 31]
+
+
+def test_the_terms_hash_tells_every_change() -> None:
+    first = solve(wish(100_00, 30_00), LAW, ON).terms_hash
+    assert solve(wish(100_00, 30_00), LAW, ON).terms_hash == first
+    assert solve(wish(100_00, 30_00, grace_days=8), LAW, ON).terms_hash != first
+    assert solve(wish(100_00, 25_00), LAW, ON).terms_hash != first
+
+
+def test_affordable_is_what_the_table_leaves() -> None:
+    assert plans.affordable(2_000_00, 0, ON, LAW) == 288_82
+    assert plans.affordable(2_000_00, 0, ON, LAW, other_plans_cents=300_00) == 0
+
+
+def agreed(count: int = 3, amount: int = 3000) -> pl.DataFrame:
+    rows = [
+        (1, 7, number, plans.month_later(date(2026, 12, 1), number - 1), amount, 7, ON)
+        for number in range(1, count + 1)
+    ]
+    return pl.DataFrame(rows, schema=dict(INSTALMENTS), orient="row")
+
+
+def paid(*rows: tuple[date, int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(1, day, cents) for day, cents in rows],
+        schema={"case_id": pl.Int64, "effective_on": pl.Date, "amount_cents": pl.Int64},
+        orient="row",
+    )
+
+
+@pytest.mark.parametrize(
+    ("payments", "on", "state"),
+    [
+        ((), date(2026, 11, 30), "kept"),
+        ((), date(2026, 12, 1), "grace"),
+        ((), date(2026, 12, 8), "grace"),
+        ((), date(2026, 12, 9), "missed"),
+        (((date(2026, 12, 5), 3000),), date(2026, 12, 9), "kept"),
+        (((date(2026, 12, 5), 1000),), date(2026, 12, 9), "missed"),
+        ((), date(2027, 1, 1), "broken"),
+        (((date(2026, 11, 10), 9000),), date(2026, 12, 9), "missed"),  # paid before the agreement: not for it
+        (((date(2026, 11, 20), 9000),), date(2026, 11, 21), "fulfilled"),
+    ],
+)
+def test_states(payments: tuple[tuple[date, int], ...], on: date, state: str) -> None:
+    (row,) = plans.states(agreed(), paid(*payments), on).to_dicts()
+    assert row["state"] == state
+
+
+ORDER = {"fulfilled": 0, "kept": 1, "grace": 2, "missed": 3, "broken": 4}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 120), st.integers(1, 4000)), max_size=6),
+    st.integers(0, 120),
+    st.integers(1, 3000),
+)
+def test_paying_more_never_makes_it_worse(rows: list[tuple[int, int]], after: int, extra: int) -> None:
+    payments = [(ON + timedelta(days=day), cents) for day, cents in rows]
+    on = ON + timedelta(days=after)
+    before = plans.states(agreed(), paid(*payments), on)["state"][0]
+    better = plans.states(agreed(), paid(*payments, (ON, extra)), on)["state"][0]
+    assert ORDER[better] <= ORDER[before]
