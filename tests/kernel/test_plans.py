@@ -40,7 +40,7 @@ def test_interest_is_part_of_the_instalment_and_shown() -> None:
         (wish(100_00, 0), "deferral"),
         (wish(100_00, 100), "deferral"),
         (wish(0, 100_00), "nothing to pay"),
-        (wish(10_000_00, 50_00), "longer than"),
+        (wish(10_000_00, 50_00), "run past"),
         (wish(100_000_00, 500, rate_ppm=60_000), "interest"),
         (wish(100_00, 50_00, rate_ppm=70_000), "above the law"),
         (wish(100_00, 50_00, clauses=("acknowledgement",)), "unknown clause"),

@@ -103,7 +103,7 @@ def solve(
         if number > INSTALMENTS_MAX:
             fitting = -(-wish.open_cents // INSTALMENTS_MAX)
             raise PlanRefused(
-                f"with {wish.per_month_cents} cents a month it would run longer than {INSTALMENTS_MAX} months; "
+                f"with {wish.per_month_cents} cents a month it would run past {INSTALMENTS_MAX} months; "
                 f"about {fitting} cents a month would end it, or offer a deferral or a compromise"
             )
         due = next_working_day(month_later(wish.first_due_on, number - 1))
