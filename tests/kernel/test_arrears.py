@@ -364,3 +364,21 @@ def test_unknown_land_is_never_worse_for_the_debtor(
         assert unknown is None
     elif unknown is not None:
         assert unknown >= known
+
+
+@settings(max_examples=40, deadline=None)
+@given(CLAIM, SENT, ACTS, st.lists(st.tuples(SOME_DAY, st.none() | SOME_DAY), min_size=1, max_size=3))
+def test_deferral_never_makes_default_earlier_and_respects_its_last_day(
+    claim: dict[str, Any], sent: list[Any], acts: list[Any], deferrals: list[Any]
+) -> None:
+    granted = [(FactKind.DEFERRAL_GRANTED, str(on), {"until_on": until}) for on, until in deferrals]
+    happened = facts(*((kind, str(on), {}) for kind, on in acts), *granted)
+    received = notices(*((1, n, str(r), p and str(p)) for n, (r, p) in enumerate(sent)))
+    before = fast(claim, sent, acts)
+    after = began(claim, sent=received, happened=happened)[0]
+    if before is None:
+        assert after is None
+    else:
+        assert after is None or after >= before
+        in_time = [until for on, until in deferrals if on < before and until is not None]
+        assert after is None or all(after > until for until in in_time)

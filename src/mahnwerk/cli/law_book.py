@@ -127,7 +127,7 @@ def _short(value: dict[str, Any], unit: str) -> str:
     from mahnwerk.law.parameters import UNITS
 
     shown = _shown(value).replace("\n", "; ")
-    if value["state"] == "known" and unit not in ("text", "time_of_day") and not value["rows"]:
+    if value["state"] == "known" and unit not in ("text", "time_of_day", "count") and not value["rows"]:
         shown = f"{shown} {UNITS[unit]}"
     return shown if len(shown) <= _SHORT else shown[: _SHORT - 1] + "…"
 

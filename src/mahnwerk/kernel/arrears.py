@@ -222,6 +222,7 @@ def _due_dates(claims: pl.DataFrame, facts: pl.DataFrame, chosen: ArrearsSetting
         "due_kind",
         "land",
         due=pl.coalesce("due_on", "issued_on"),
+        latest=pl.coalesce("due_on", "issued_on"),  # what it falls back to after a deferral without end
         invoice_on=pl.coalesce("fact_received_on", "received_on", presumed),
         has_30_days=pl.col("kind").is_in([int(kind) for kind in REMUNERATION_KINDS])
         & (pl.col("due_kind") == int(DueKind.INVOICE))
@@ -346,14 +347,10 @@ def _deferred(due: pl.DataFrame, found: pl.DataFrame, deferrals: pl.DataFrame) -
         .filter(pl.col("default_began_on").is_null() | (pl.col("effective_on") < pl.col("default_began_on")))
         .select("claim_id", "until_on", "is_deferred")
     )
-    later = (
-        pl.when(pl.col("is_deferred").is_null())
-        .then("due")
-        .when(pl.col("until_on").is_not_null())
-        .then(pl.max_horizontal("due", "until_on"))
-    )
-    return (
-        due.join(agreed, on="claim_id", how="left", maintain_order="left")
-        .with_columns(due=later)
-        .drop("until_on", "is_deferred")
+    due = due.join(agreed, on="claim_id", how="left", maintain_order="left")
+    due = due.with_columns(latest=pl.max_horizontal("latest", "until_on"))
+    no_end = pl.col("is_deferred") & pl.col("until_on").is_null()
+    ends = pl.col("is_deferred") & pl.col("until_on").is_not_null()
+    return due.with_columns(due=pl.when(ends).then("latest").when(no_end).then(None).otherwise("due")).drop(
+        "until_on", "is_deferred"
     )
