@@ -35,18 +35,18 @@ class AmountStyle(StrEnum):
 _SIGN: Final = r"^-?"
 _SURE: Final = "|".join(
     (
-        r"\d+{mark}\d{{1,2}}",  # 12,5
-        r"\d{{1,3}}(?:{group}\d{{3}})+{mark}\d+",  # 1.234,56
-        r"\d{{1,3}}(?:{group}\d{{3}}){{2,}}",  # 1.234.567
-        r"0+{mark}\d+",  # 0,123: nobody groups thousands behind a zero
-        r"\d+{mark}\d{{4,}}",  # 1,2345
-        r"\d{{4,}}{mark}\d{{3}}",  # 1234,567
+        r"[0-9]+{mark}[0-9]{{1,2}}",  # 12,5
+        r"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+{mark}[0-9]+",  # 1.234,56
+        r"[0-9]{{1,3}}(?:{group}[0-9]{{3}}){{2,}}",  # 1.234.567
+        r"0+{mark}[0-9]+",  # 0,123: nobody groups thousands behind a zero
+        r"[0-9]+{mark}[0-9]{{4,}}",  # 1,2345
+        r"[0-9]{{4,}}{mark}[0-9]{{3}}",  # 1234,567
     )
 )
 _COMMA_SURE: Final = f"{_SIGN}(?:{_SURE.format(mark=',', group='[.]')})$"
 _POINT_SURE: Final = f"{_SIGN}(?:{_SURE.format(mark='[.]', group=',')})$"
-_EITHER: Final = rf"{_SIGN}[1-9]\d{{0,2}}[.,]\d{{3}}$"
-_WHOLE: Final = rf"{_SIGN}\d+$"
+_EITHER: Final = rf"{_SIGN}[1-9][0-9]{{0,2}}[.,][0-9]{{3}}$"
+_WHOLE: Final = rf"{_SIGN}[0-9]+$"
 _DIGITS_MAX: Final = 15
 
 AMBIGUOUS: Final = "can be read in two ways, and the other cells of the column do not settle it"
@@ -66,7 +66,7 @@ def bare(cell: pl.Expr) -> pl.Expr:
         .str.replace(r"^[−–]", "-")
         .str.replace(r"^\+", "")
     )
-    return digits.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^(\d[\d.,]*)[-−]$", "-$1")
+    return digits.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^([0-9][[0-9].,]*)[-−]$", "-$1")
 
 
 def style_of(cells: pl.Series) -> AmountStyle:
@@ -122,8 +122,8 @@ def parse(cells: pl.Series, style: AmountStyle = AmountStyle.UNKNOWN) -> pl.Data
     )
     read = read.with_columns(unified=unified, is_undecided=either & (not decided))
     parts = read.with_columns(
-        units=pl.col("unified").str.extract(r"^-?0*(\d+?)(?:\.|$)"),
-        fraction=pl.col("unified").str.extract(r"\.(\d+)$").fill_null("").str.strip_chars_end("0"),
+        units=pl.col("unified").str.extract(r"^-?0*([0-9]+?)(?:\.|$)"),
+        fraction=pl.col("unified").str.extract(r"\.([0-9]+)$").fill_null("").str.strip_chars_end("0"),
         is_negative=pl.col("unified").str.starts_with("-"),
     )
     too_large = pl.col("units").str.len_bytes() > _DIGITS_MAX
@@ -136,7 +136,7 @@ def parse(cells: pl.Series, style: AmountStyle = AmountStyle.UNKNOWN) -> pl.Data
         .then(None)
         .when(pl.col("is_undecided"))
         .then(pl.lit(AMBIGUOUS))
-        .when(pl.col("unified").is_null() | pl.col("units").is_null())
+        .when(cents.is_null())
         .then(pl.lit(UNREADABLE))
         .when(pl.col("fraction").str.len_bytes() > 2)
         .then(pl.lit(TOO_FINE))
@@ -158,14 +158,14 @@ def parse_rates(cells: pl.Series) -> pl.DataFrame:
     text = pl.col("cell").str.replace_all(r"[\s%\u00a0]", "").str.replace(",", ".", literal=True)
     read = cells.to_frame("cell").with_columns(text=text)
     parts = read.with_columns(
-        units=pl.col("text").str.extract(r"^(\d{1,3})(?:\.\d{1,4})?$"),
-        fraction=pl.col("text").str.extract(r"^\d{1,3}\.(\d{1,4})$").fill_null(""),
+        units=pl.col("text").str.extract(r"^([0-9]{1,3})(?:\.[0-9]{1,4})?$"),
+        fraction=pl.col("text").str.extract(r"^[0-9]{1,3}\.([0-9]{1,4})$").fill_null(""),
     )
     ppm = pl.col("units").cast(pl.Int64) * 10_000 + pl.col("fraction").str.pad_end(4, "0").cast(pl.Int64)
     reason = (
         pl.when(pl.col("cell").str.strip_chars() == "")
         .then(None)
-        .when(pl.col("units").is_null())
+        .when(ppm.is_null())
         .then(pl.lit("is not a rate in per cent, such as 8,5 or 8.125"))
         .when(ppm > 1_000_000)
         .then(pl.lit("is more than 100 per cent a year"))

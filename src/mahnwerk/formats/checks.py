@@ -14,8 +14,8 @@ from mahnwerk.frames import REJECTS, empty
 _LABEL: Final = r"[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?"
 _EMAIL: Final = rf"^[^@\s<>()\[\],;:\\\"]+@{_LABEL}(?:\.{_LABEL})+$"
 _POSTCODES: Final = (
-    (("DE",), r"^\d{5}$", "five digits", "Write five digits; Excel drops a leading zero (1067 is 01067)."),
-    (("AT", "CH", "LI"), r"^[1-9]\d{3}$", "four digits", "Write four digits, or correct the country."),
+    (("DE",), r"^[0-9]{5}$", "five digits", "Write five digits; Excel drops a leading zero (1067 is 01067)."),
+    (("AT", "CH", "LI"), r"^[1-9][0-9]{3}$", "four digits", "Write four digits, or correct the country."),
 )
 _MOD_PIECE: Final = 14
 """97 × 10^14 is well inside Int64."""
@@ -133,7 +133,7 @@ def iban_reasons(ibans: pl.Series) -> pl.Series:
         if country in known:
             spec = registry.get_iban_spec(country)
             shape = spec.regex.pattern.removeprefix("^").removesuffix("$")
-            right_shape |= pl.col("iban").str.contains(rf"^{country}\d{{2}}(?:{shape})$")
+            right_shape |= pl.col("iban").str.contains(rf"^{country}[0-9]{{2}}(?:{shape})$")
     frame = frame.with_columns(right_shape=right_shape & said)
     digits = (
         pl.when("right_shape")

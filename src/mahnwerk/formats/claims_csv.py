@@ -163,7 +163,7 @@ def _checks(piece: Piece) -> list[Check]:
         ),
         Check("amount", "amount", pl.col("amount") == 0, "is 0: nothing to collect", "Leave the row out."),
         Check(
-            "currency",
+            "amount",
             "contradiction",
             _other_sign(piece),
             pl.format("the amount is written with another currency than {}", "currency"),

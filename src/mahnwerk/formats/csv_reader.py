@@ -147,7 +147,9 @@ def _piece(
         claims=kept if is_claims else empty(IMPORTED_CLAIMS),
         facts=empty(IMPORTED_FACTS) if is_claims else kept,
         rejects=rejects,
-        rejected_rows=_originals(piece.raw, rejects, layout),
+        rejected_rows=originals(
+            piece.raw.filter(pl.col("row_no").is_in(rejects["row_no"].unique().implode())), layout
+        ),
         row_count=piece.raw.height,
         layout=f"{layout}{title}",
     )
@@ -246,9 +248,8 @@ def _extra_cells(raw: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _originals(raw: pl.DataFrame, rejects: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """The rejected rows as the file has them, without the columns of an earlier reject file."""
-    rows = raw.filter(pl.col("row_no").is_in(rejects["row_no"].unique().implode()))
+def originals(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Raw rows under the file's own headers, without the columns of an earlier reject file."""
     kept: dict[str, str] = {}
     for index, title in enumerate(layout.header):
         if title not in REJECT_COLUMNS:

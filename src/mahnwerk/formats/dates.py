@@ -12,15 +12,15 @@ FORMATS: Final = ("iso", "d.m.y", "m/d/y", "d/m/y", "d-m-y", "yyyymmdd")
 FIRST_YEAR: Final = 1950
 LAST_YEAR: Final = 2100
 
-_ISO: Final = r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?$"
-_GERMAN: Final = r"^(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})(?: 00:00(?::00)?)?$"
+_ISO: Final = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?$"
+_GERMAN: Final = r"^([0-9]{1,2})\.\s?([0-9]{1,2})\.\s?([0-9]{4})(?: 00:00(?::00)?)?$"
 _BY_FORMAT: Final = {
     "iso": (_ISO, 1, 2, 3),
     "d.m.y": (_GERMAN, 3, 2, 1),
-    "m/d/y": (r"^(\d{1,2})/(\d{1,2})/(\d{4})(?: 0?0:00(?::00)?)?$", 3, 1, 2),
-    "d/m/y": (r"^(\d{1,2})/(\d{1,2})/(\d{4})(?: 0?0:00(?::00)?)?$", 3, 2, 1),
-    "d-m-y": (r"^(\d{1,2})-(\d{1,2})-(\d{4})$", 3, 2, 1),
-    "yyyymmdd": (r"^(\d{4})(\d{2})(\d{2})$", 1, 2, 3),
+    "m/d/y": (r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: 0?0:00(?::00)?)?$", 3, 1, 2),
+    "d/m/y": (r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: 0?0:00(?::00)?)?$", 3, 2, 1),
+    "d-m-y": (r"^([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})$", 3, 2, 1),
+    "yyyymmdd": (r"^([0-9]{4})([0-9]{2})([0-9]{2})$", 1, 2, 3),
 }
 
 NO_SUCH_DAY: Final = "is no day of the calendar"
@@ -65,9 +65,9 @@ def parse(cells: pl.Series, date_format: str = "") -> pl.DataFrame:
         .then(pl.lit(FAR))
         .when(pl.col("iso").is_not_null())
         .then(pl.lit(NO_SUCH_DAY))
-        .when(pl.col("text").str.contains(r"^\d{1,2}/\d{1,2}/\d{2,4}$"))
+        .when(pl.col("text").str.contains(r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}$"))
         .then(pl.lit(SLASHES))
-        .when(pl.col("text").str.contains(r"^\d{1,2}\.\s?\d{1,2}\.\s?\d{2}$"))
+        .when(pl.col("text").str.contains(r"^[0-9]{1,2}\.\s?[0-9]{1,2}\.\s?[0-9]{2}$"))
         .then(pl.lit(TWO_DIGIT_YEAR))
         .otherwise(pl.lit(UNREADABLE))
     )

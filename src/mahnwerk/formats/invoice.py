@@ -276,13 +276,16 @@ def _iban(raw: str, term: str, warnings: list[str]) -> str:
 
 
 def _discount(invoice: Invoice, cents: int, warnings: list[str]) -> dict[str, Any]:
-    """The discount with the longest time; the file's columns hold one."""
-    chosen = max(invoice.discounts, key=lambda discount: discount.days)
+    """The discount with the longest time; a claim holds one. One of 0 per cent only names the due date."""
+    offered = [discount for discount in invoice.discounts if discount.percent > 0]
+    if not offered:
+        return {}
+    chosen = max(offered, key=lambda discount: discount.days)
     base = chosen.base * 100 if chosen.base is not None else Decimal(cents)
     off = int((base * chosen.percent / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    if len(invoice.discounts) > 1:
+    if len(offered) > 1:
         warnings.append(
-            f"{len(invoice.discounts)} discounts are offered; kept was {chosen.percent} % within "
+            f"{len(offered)} discounts are offered; kept was {chosen.percent} % within "
             f"{chosen.days} days, the one with the longest time."
         )
     assert invoice.issued_on is not None  # noqa: S101 (BR-03 was checked)

@@ -20,6 +20,8 @@ COLUMNS_MAX: Final = 500
 CELL_CHARACTERS_MAX: Final = 1_000
 PIECE_BYTES: Final = 16 * 1024 * 1024
 _HEAD_BYTES: Final = 256 * 1024
+_LINE_MAX: Final = 131_000
+_RECORD_LINES_MAX: Final = 20
 EXTRA: Final = "__extra"
 """Column of what stands beyond the last header."""
 
@@ -41,14 +43,15 @@ class Layout:
 
 def plain(title: str) -> str:
     """A header or word without case, spaces, signs; umlauts written out: `Fällig am` → `faelligam`."""
-    lowered = title.casefold().replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
+    lowered = title.casefold().replace("%", " prozent")
+    lowered = lowered.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
     stripped = unicodedata.normalize("NFKD", lowered)
     return "".join(sign for sign in stripped if sign.isascii() and sign.isalnum())
 
 
 def plain_forms(title: str) -> tuple[str, str]:
     """`plain` with umlauts written out, and with them bare (`falligam`), as people type both."""
-    bare = unicodedata.normalize("NFKD", title.casefold().replace("ß", "ss"))
+    bare = unicodedata.normalize("NFKD", title.casefold().replace("%", " prozent"))
     return plain(title), "".join(sign for sign in bare if sign.isascii() and sign.isalnum())
 
 
@@ -148,20 +151,17 @@ def _whole_records(stream: BinaryIO, layout: Layout, piece_bytes: int) -> Iterat
     """UTF-8 blocks that end with a record: the last line break outside quotes."""
     decoder = _lenient_decoder(layout.encoding)
     rest = b""
-    while True:
-        read = stream.read(piece_bytes)
-        block = rest + (decoder.decode(read, not read).encode("utf-8") if decoder else read)
-        if not read:
-            if block:
-                yield _line_ends(block)
-            return
-        end = _record_end(block)
+    read = stream.read(piece_bytes)
+    while read:
+        following = stream.read(piece_bytes)
+        block = rest + (decoder.decode(read, not following).encode("utf-8") if decoder else read)
+        end = _record_end(block) if following else len(block) - 1
         if end < 0 and len(block) > 4 * piece_bytes:
             end = block.rfind(b"\n")  # a quote never closed: cut at a line, the row will be refused
         if end >= 0:
             yield _line_ends(block[: end + 1])
-            block = block[end + 1 :]
-        rest = block
+        rest = block[end + 1 :]
+        read = following
 
 
 def _lenient_decoder(encoding: str) -> codecs.IncrementalDecoder | None:
@@ -233,17 +233,32 @@ def _is_well_quoted(block: bytes, delimiter: str) -> bool:
 
 
 def _parse_slowly(text: str, delimiter: str, names: list[str]) -> pl.DataFrame:
-    """Read what fast reader refuses: quotes inside bare cells, quotes never closed."""
+    """Read what the fast reader refuses: quotes inside bare cells, quotes never closed.
+
+    A record may span lines where its quotes close and its cells are as many as the header's; else each
+    line stands for itself, so that one open quote cannot swallow the rows after it.
+    """
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-        if any(len(cell) > CELL_CHARACTERS_MAX for row in rows for cell in row):
-            raise csv.Error("a quote is never closed")
-    except csv.Error:
-        # each line for itself: one open quote must not swallow the rows after it
-        rows = [next(csv.reader([line.rstrip("\r")[:131_000]], delimiter=delimiter), []) for line in lines]
     width = len(names)
-    squared = [(row + [""] * width)[:width] for row in rows]
-    return pl.DataFrame(squared, schema=dict.fromkeys(names, pl.String), orient="row")
+    rows: list[list[str]] = []
+    at = 0
+    while at < len(lines):
+        row, used = _record_at(lines, at, delimiter, width - 1)
+        rows.append((row + [""] * width)[:width])
+        at += used
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _record_at(lines: list[str], at: int, delimiter: str, width: int) -> tuple[list[str], int]:
+    """The record that begins at a line, and how many lines it has."""
+    alone = lines[at][:_LINE_MAX].rstrip("\r")
+    if alone.count('"') % 2:
+        for used in range(2, _RECORD_LINES_MAX + 1):
+            joined = "\n".join(lines[at : at + used])
+            if joined.count('"') % 2 == 0 and len(joined) < _LINE_MAX:
+                found = list(csv.reader(io.StringIO(joined, newline=""), delimiter=delimiter))
+                if len(found) == 1 and len(found[0]) == width:
+                    return found[0], used
+    return next(csv.reader([alone], delimiter=delimiter), []), 1
