@@ -107,7 +107,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    pretty_exceptions_show_locals=False,  # locals may hold personal data
+    pretty_exceptions_enable=False,  # they show locals, and locals may hold personal data
 )
 
 

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from mahnwerk.frames import FactKind
 from mahnwerk.records import bulk, crypto, ids, tenancy
+from mahnwerk.records.models import Fact
 
 ROWS = {
     "case_id": pl.Int64,
@@ -158,6 +159,19 @@ def _known_keys(tenant_id: int, frame: pl.DataFrame) -> pl.DataFrame:
             )
             found += [(hashes[bytes(key)], number) for key, number in cursor.fetchall()]
     return pl.DataFrame(found, schema={"source_key": pl.String, "known_no": pl.Int32}, orient="row")
+
+
+def numbers_of(tenant_id: int, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """source_key → (case_id, fact_no) of the facts that are already there, for events told by their names."""
+    hashes = dict(zip(crypto.keyed_hashes(tenant_id, "source key", keys), keys, strict=True))
+    found: dict[str, tuple[int, int]] = {}
+    wanted = list(hashes)
+    for start in range(0, len(wanted), _KEYS_PER_QUERY):
+        part = wanted[start : start + _KEYS_PER_QUERY]
+        rows = Fact.objects.filter(tenant_id=tenant_id, source_key__in=part)
+        for key, case_id, fact_no in rows.values_list("source_key", "case_id", "fact_no"):
+            found[hashes[bytes(key)]] = case_id, fact_no
+    return found
 
 
 def _check(tenant_id: int, new: pl.DataFrame) -> None:

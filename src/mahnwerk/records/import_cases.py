@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,6 +24,12 @@ class Made:
 
     cases: int
     changed_persons: int
+
+
+def customer_keys(tenant_id: int, pairs: Sequence[tuple[int, str]]) -> list[bytes]:
+    """The debtor key of each (creditor_id, customer number)."""
+    texts = [f"{creditor_id}|number|{number.strip().upper()}" for creditor_id, number in pairs]
+    return crypto.keyed_hashes(tenant_id, "debtor key", texts)
 
 
 def with_debtor_key(tenant_id: int, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -124,6 +124,7 @@ def _with_creditor(tenant_id: int, claims: pl.DataFrame) -> tuple[pl.DataFrame, 
             "creditor_key": row.key,
             "role": roles.get(row.id, int(Role.OWN)),
             "procedure": row.procedure,
+            "procedure_business": (row.profile.get("procedures") or {}).get("business", row.procedure),
             "creditor_language": row.language,
         }
         for row in Creditor.objects.filter(tenant_id=tenant_id)
@@ -133,6 +134,7 @@ def _with_creditor(tenant_id: int, claims: pl.DataFrame) -> tuple[pl.DataFrame, 
         "creditor_key": pl.String,
         "role": pl.Int16,
         "procedure": pl.String,
+        "procedure_business": pl.String,
         "creditor_language": pl.String,
     }
     creditors = pl.DataFrame(found, schema=schema)
@@ -144,6 +146,10 @@ def _with_creditor(tenant_id: int, claims: pl.DataFrame) -> tuple[pl.DataFrame, 
         rows = given.join(creditors, on="creditor_key", how="left", maintain_order="left")
         unknown = rows.filter(pl.col("creditor_id").is_null())
     refused = conflict(unknown, "creditor_key", "creditor_key", "unknown creditor; add it first")
+    is_business = pl.col("debtor_kind") == "business"
+    rows = rows.with_columns(
+        pl.when(is_business).then("procedure_business").otherwise("procedure").alias("procedure")
+    ).drop("procedure_business")
     return rows.join(unknown, on="row_no", how="anti", maintain_order="left"), [refused]
 
 

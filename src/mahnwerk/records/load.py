@@ -31,23 +31,26 @@ from mahnwerk.records.models import (
     Person,
 )
 
-MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)
+# A failed one counts as well: its bounce tells the kernel that this channel does not reach the debtor.
+MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN, MessageState.FAILED)
 
 
 @dataclass(frozen=True)
 class _Wanted:
     """Which cases: a condition on an expression for the case id, and its parameters."""
 
-    sql: str
-    parameters: tuple[Any, ...]
+    sql: str = ""
+    parameters: tuple[Any, ...] = ()
 
     def of(self, expression: str) -> str:
         return self.sql.replace("{case}", expression)
 
+    def key(self, expression: str) -> str | None:
+        """Whole tables are read in blocks along their key, parts of them by the index of the case."""
+        return None if self.sql else expression
 
-def _wanted(
-    tenant_id: int, case_ids: Sequence[int] | None, case_range: tuple[int, int] | None, due_on: date | None
-) -> _Wanted:
+
+def _wanted(case_ids: Sequence[int] | None, case_range: tuple[int, int] | None) -> _Wanted:
     parts: list[str] = []
     parameters: list[Any] = []
     if case_ids is not None:
@@ -57,14 +60,27 @@ def _wanted(
     if case_range is not None:
         parts.append("{case} BETWEEN %s AND %s")
         parameters += case_range
-    if due_on is not None:
-        parts.append(
-            "{case} NOT IN (SELECT d.case_id FROM decisions d JOIN cases dc ON dc.id = d.case_id "
-            "WHERE d.tenant_id = %s AND d.until_on IS NULL AND d.outcome = 'held' "
-            "AND d.fact_no = dc.last_fact_no AND (d.next_look_on IS NULL OR d.next_look_on > %s))"
-        )
-        parameters += [tenant_id, due_on]
     return _Wanted("".join(f" AND {part}" for part in parts), tuple(parameters))
+
+
+def _due(tenant_id: int, wanted: _Wanted, due_on: date) -> pl.DataFrame:
+    """Cases that need a look on this day: undecided, to be measured, with a new fact, or due to be seen."""
+    cases = bulk.read_frame(
+        connection,
+        {"case_id": ("c.id", pl.Int64), "last_fact_no": ("c.last_fact_no", pl.Int32)},
+        f"cases c WHERE c.tenant_id = %s{wanted.of('c.id')}",
+        [tenant_id, *wanted.parameters],
+        key=wanted.key("c.id"),
+    )
+    waiting = bulk.read_frame(
+        connection,
+        {"case_id": ("d.case_id", pl.Int64), "last_fact_no": ("d.fact_no", pl.Int32)},
+        "decisions d WHERE d.tenant_id = %s AND d.until_on IS NULL AND d.outcome = 'held' "
+        f"AND (d.next_look_on IS NULL OR d.next_look_on > %s){wanted.of('d.case_id')}",
+        [tenant_id, due_on, *wanted.parameters],
+        key=wanted.key("d.id"),
+    )
+    return cases.join(waiting, on=["case_id", "last_fact_no"], how="anti").sort("case_id")
 
 
 def book(
@@ -90,11 +106,13 @@ def book(
     personal data. A message counts as a notice once it left or may have left.
     """
     tenancy.set_tenant(tenant_id)
-    wanted = _wanted(tenant_id, case_ids, case_range, due_on)
+    wanted = _wanted(case_ids, case_range)
     with bulk.snapshot(connection):
-        cases = _cases(tenant_id, wanted, known_on)
+        if due_on is not None:
+            due = _due(tenant_id, wanted, due_on)["case_id"].to_list()
+            wanted = _wanted(due, None)
         return frames.Book(
-            cases=cases,
+            cases=_cases(tenant_id, wanted, known_on),
             claims=_claims(tenant_id, wanted, known_on),
             facts=_facts(tenant_id, wanted, on, known_on),
             designations=_designations(tenant_id, wanted, known_on),
@@ -130,7 +148,7 @@ def _cases(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFra
         _select(own, "c", case_id="c.id", last_fact_no=last),
         f"cases c WHERE c.tenant_id = %s{wanted.of('c.id')}{known}",
         [*last_parameters, tenant_id, *wanted.parameters, *known_parameters],
-        key="c.id",
+        key=wanted.key("c.id"),
     )
     frame = frame.join(_of_creditors(tenant_id), on="creditor_id", how="left", maintain_order="left")
     frame = frame.with_columns(pl.col("input_tax_deductible").fill_null(True))
@@ -171,7 +189,7 @@ def _claims(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFr
         _select(frames.CLAIMS, "l", claim_id="l.id"),
         f"claims l WHERE l.tenant_id = %s{wanted.of('l.case_id')}{known}",
         [tenant_id, *wanted.parameters, *known_parameters],
-        key="l.id",
+        key=wanted.key("l.id"),
     )
     return frame.sort("case_id", "claim_no")
 
@@ -190,7 +208,7 @@ def _facts(tenant_id: int, wanted: _Wanted, on: date | None, known_on: date | No
             *known_parameters,
             *effective_parameters,
         ],
-        key="f.id",
+        key=wanted.key("f.id"),
     )
     return frame.sort("case_id", "fact_no")
 
@@ -203,7 +221,7 @@ def _designations(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.
         "designations d JOIN facts f ON f.tenant_id = d.tenant_id AND f.case_id = d.case_id "
         f"AND f.fact_no = d.fact_no WHERE d.tenant_id = %s{wanted.of('d.case_id')}{known}",
         [tenant_id, *wanted.parameters, *known_parameters],
-        key="d.id",
+        key=wanted.key("d.id"),
     )
     return frame.sort("case_id", "fact_no", "position")
 
@@ -226,7 +244,7 @@ def _notices(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataF
         "messages m JOIN message_items i ON i.tenant_id = m.tenant_id AND i.message_id = m.id "
         f"WHERE m.tenant_id = %s AND m.state IN ({states}){wanted.of('m.case_id')}{known}",
         [tenant_id, *wanted.parameters, *known_parameters],
-        key="i.id",
+        key=wanted.key("i.id"),
     )
     return frame.sort("case_id", "sealed_on", "message_id", "claim_id")
 
@@ -242,7 +260,7 @@ def _decisions(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.Dat
         _select(frames.DECISIONS, "d"),
         f"decisions d WHERE d.tenant_id = %s AND {when}{wanted.of('d.case_id')}",
         [tenant_id, *parameters, *wanted.parameters],
-        key="d.id",
+        key=wanted.key("d.id"),
     )
     return frame.sort("case_id")
 

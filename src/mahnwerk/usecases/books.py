@@ -28,11 +28,6 @@ class BookPlace:
     outbox: Path
 
     @property
-    def sealed(self) -> Path:
-        """Sealed letters and messages, encrypted."""
-        return self.folder / "sealed"
-
-    @property
     def procedures(self) -> Path:
         """The book's own dunning procedures."""
         return self.folder / "procedures"
@@ -62,6 +57,9 @@ def place(book: str = "") -> BookPlace:
     book = book or DEFAULT
     if "/" in book or os.sep in book or book in (".", ".."):
         folder = Path(book).expanduser().resolve()
+        var = var_folder()
+        if folder == var / EXAMPLE or folder.parent == var / "books":
+            return place(folder.name)
         return BookPlace(folder.name, folder, folder / "outbox")
     if not _NAME.fullmatch(book):
         raise BadInput(

@@ -1,0 +1,98 @@
+"""`import`: claims, facts, e-invoices and creditors from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mahnwerk.cli import output
+from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
+from mahnwerk.usecases.opening import start_django
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.imports import ImportSummary
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="CSV, XML, PDF or YAML.")],
+    creditor: Annotated[
+        str, typer.Option("--creditor", help="Key of the creditor, where the file does not say.")
+    ] = "",
+    mapping: Annotated[
+        str, typer.Option("--mapping", help="Mapping for another layout: its name or a YAML file.")
+    ] = "",
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", help="Folder for rejected rows; else beside the file.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check only; record nothing.")] = False,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take in files: claims (CSV), facts (CSV), e-invoices (XML, PDF), creditors (YAML).
+
+    The same file, or the same row, twice adds nothing. Rows that cannot be taken are written with
+    the reason into a CSV to fix and import again; the rest goes in.
+
+    Examples:
+
+        mahnwerk import creditor.yaml claims.csv facts.csv
+        mahnwerk import invoice.xml --book shop
+        mahnwerk import claims.csv --creditor shop --mapping ibm-accounts-receivable
+    """
+    from mahnwerk.cli.run import default_actor
+    start_django()
+    from mahnwerk.usecases import imports
+    from mahnwerk.usecases.opening import open_book
+
+    opened = open_book(book, actor=actor or default_actor(), create=True)
+    with output.progress("Importing", as_json) as step:
+        summaries = imports.import_files(
+            opened,
+            files,
+            creditor=creditor,
+            mapping=mapping,
+            rejects_folder=rejects,
+            dry_run=dry_run,
+            progress=step,
+        )
+    if as_json:
+        output.emit_json(list(summaries))
+    else:
+        show_imports(summaries)
+    if any(summary.needs_person for summary in summaries):
+        raise typer.Exit(1)
+
+
+def show_imports(summaries: Sequence[ImportSummary]) -> None:
+    """One line per file, then what needs a person."""
+    output.table(
+        "Imported",
+        ["file", "what", "rows", "new claims", "new facts", "new cases", "known", "rejected"],
+        [
+            [
+                summary.file,
+                summary.kind,
+                summary.rows,
+                summary.new_claims,
+                summary.new_facts,
+                summary.new_cases,
+                summary.known,
+                summary.rejected,
+            ]
+            for summary in summaries
+        ],
+        right=("rows", "new claims", "new facts", "new cases", "known", "rejected"),
+    )
+    for summary in summaries:
+        for warning in summary.warnings:
+            typer.echo(f"  {summary.file}: {warning}")
+        for line in summary.reasons[:5]:
+            typer.echo(f"  {summary.file}: {line}")
+        if summary.rejects_file:
+            typer.echo(
+                f"  {summary.file}: rejected rows are in {summary.rejects_file}; fix and import that file."
+            )

@@ -1,0 +1,255 @@
+"""`run`, `run-day`, `send`: the day's work."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mahnwerk.cli import output
+from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption
+from mahnwerk.usecases.opening import start_django
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.day import DayReport
+    from mahnwerk.usecases.sending import SendReport
+
+OnOption = Annotated[
+    dt.datetime | None,
+    typer.Option("--on", formats=DAY_FORMATS, help="The day, 2026-03-31 or 31.03.2026; else today."),
+]
+ConfirmOption = Annotated[
+    bool,
+    typer.Option(
+        "--confirm-day", help="Go on although the day lies more than 35 days ahead of the last run."
+    ),
+]
+
+
+def default_actor() -> str:
+    """The user of this shell."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
+
+
+def run_day(
+    on: OnOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only; record nothing.")] = False,
+    confirm_day: ConfirmOption = False,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Plan the day: what is due for each case, or why nothing is.
+
+    Running the same day again records nothing new.
+
+    Examples:
+
+        mahnwerk run-day
+        mahnwerk run-day --on 2026-03-31 --dry-run
+    """
+    start_django()
+    from mahnwerk.usecases import clock, day
+    from mahnwerk.usecases.opening import open_book
+
+    opened = open_book(book, actor=actor or default_actor())
+    chosen = output.day(on) or clock.today()
+    with output.progress("Planning", as_json) as step:
+        report = day.run_day(opened, chosen, dry_run=dry_run, confirm_day=confirm_day, progress=step)
+    if as_json:
+        output.emit_json(report)
+    else:
+        show_day(report)
+    if report.needs_person:
+        raise typer.Exit(1)
+
+
+def send(
+    on: OnOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 = all.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
+    confirm_day: ConfirmOption = False,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Send what is planned. Each message is asked about again just before it leaves.
+
+    Letters are written as PDF into the outbox; e-mails go to the SMTP server of `MAHNWERK_SMTP_URL`,
+    or as `.eml` into the outbox where none is set. What was interrupted is taken up first; a message
+    that may have left is never sent again by itself.
+
+    Examples:
+
+        mahnwerk send
+        mahnwerk send --on 2026-03-31 --limit 100
+    """
+    start_django()
+    from mahnwerk.usecases import clock, sending
+    from mahnwerk.usecases.opening import open_book
+
+    opened = open_book(book, actor=actor or default_actor())
+    chosen = output.day(on) or clock.today()
+    with output.progress("Sending", as_json) as step:
+        report = sending.send(
+            opened, chosen, limit=limit, dry_run=dry_run, confirm_day=confirm_day, progress=step
+        )
+    if as_json:
+        output.emit_json(report)
+    else:
+        show_sending(report)
+    if report.needs_person:
+        raise typer.Exit(1)
+
+
+def run(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Creditors, claims, facts or e-invoices; none: the examples.")
+    ] = None,
+    on: OnOption = None,
+    book: BookOption = "",
+    creditor: Annotated[str, typer.Option("--creditor", help="Whose claims these are.")] = "",
+    mapping: Annotated[
+        str, typer.Option("--mapping", help="Mapping for another layout: its name or a YAML file.")
+    ] = "",
+    confirm_day: ConfirmOption = False,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the summary.")] = False,
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The main job: import the files into their own book, run the day, send, say what was done.
+
+    Without files it uses the example book and its fixed day. The book of given files is named after
+    the first one.
+
+    Examples:
+
+        mahnwerk run
+        mahnwerk run invoices.csv facts.csv --on 2026-03-31
+    """
+    start_django()
+    from mahnwerk.usecases import main_job
+
+    with output.progress("Working", as_json) as step:
+        result = main_job.run(
+            list(files or []),
+            on=output.day(on),
+            book=book,
+            creditor=creditor,
+            mapping=mapping,
+            confirm_day=confirm_day,
+            actor=actor or default_actor(),
+            progress=step,
+        )
+    if as_json:
+        output.emit_json(result)
+    else:
+        show_main_job(result)
+    if result.needs_person:
+        raise typer.Exit(1)
+
+
+def show_main_job(result: Any) -> None:
+    """Imports, the day, the sending, and where to look."""
+    from mahnwerk.cli.imports import show_imports
+
+    typer.echo(f"Book {result.book} · day {output.date_text(result.day.on)}")
+    show_imports(result.imports)
+    show_day(result.day)
+    show_sending(result.sending)
+    show_totals(result.totals)
+    typer.echo(f"Letters and messages: {result.outbox}")
+    typer.echo(f"Why this, why not that: mahnwerk why CASE --book {result.book} --on {result.day.on}")
+
+
+def show_totals(totals: list[dict[str, Any]]) -> None:
+    """What is owed in the whole book, per currency."""
+    output.table(
+        "Owed",
+        ["currency", "cases", "claims", "principal", "interest", "costs", "open", "paid", "credit balance"],
+        [
+            [
+                row["currency"],
+                row["cases"],
+                row["claims"],
+                *(
+                    output.money(row[name], row["currency"])
+                    for name in (
+                        "principal_open_cents",
+                        "interest_open_cents",
+                        "costs_open_cents",
+                        "open_cents",
+                        "paid_cents",
+                        "surplus_cents",
+                    )
+                ),
+            ]
+            for row in totals
+        ],
+        right=("cases", "claims", "principal", "interest", "costs", "open", "paid", "credit balance"),
+    )
+
+
+def show_day(report: DayReport) -> None:
+    """One line per step, one per reason to hold."""
+    word = "would be" if report.is_dry_run else "are"
+    output.table(
+        f"Due on {output.date_text(report.on)}",
+        ["step", "channel", "cases", "open", "fees"],
+        [
+            [
+                row["step_id"],
+                row["channel"],
+                row["cases"],
+                output.money(row["demanded_cents"], row["currency"]),
+                output.money(row["fee_cents"], row["currency"]),
+            ]
+            for row in report.measures
+        ],
+        right=("cases", "open", "fees"),
+    )
+    output.table(
+        "Held",
+        ["reason", "cases", "next look"],
+        [[row["reason"], row["cases"], output.date_text(row["next_look_on"])] for row in report.held],
+        right=("cases",),
+    )
+    typer.echo(
+        f"{report.case_count} cases: {report.measure_count} {word} due, {report.held_count} {word} held."
+        + ("" if report.is_dry_run else f" Recorded anew: {report.recorded_count}.")
+    )
+
+
+def show_sending(report: SendReport) -> None:
+    """What became of each planned message."""
+    output.table(
+        "Sent",
+        ["what", "how", "messages", "demanded"],
+        [
+            [
+                row["step_id"],
+                row["channel"],
+                row["messages"],
+                output.money(row["demanded_cents"], row["currency"]),
+            ]
+            for row in report.sent_by_step
+        ],
+        right=("messages", "demanded"),
+    )
+    counts = {
+        "withdrawn": report.withdrawn,
+        "held back": report.held_back,
+        "failed": report.failed,
+        "uncertain": report.uncertain,
+        "postponed": report.postponed,
+    }
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    typer.echo(f"{report.sent} sent" + (f", {told}." if told else "."))
+    for note in report.notes:
+        typer.echo(f"  {note['case_reference']}: {note['what']} → {note['remedy']}")

@@ -1,0 +1,82 @@
+"""Which gateway carries which message: letters as files, e-mails by SMTP or as files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from mahnwerk.frames import Channel
+from mahnwerk.gateways import Receipt
+from mahnwerk.gateways.files import FileGateway
+from mahnwerk.gateways.mail import MailGateway, SmtpSettings
+from mahnwerk.usecases.books import BookPlace
+from mahnwerk.usecases.errors import UnsafeStart
+from mahnwerk.usecases.failpoints import reached
+
+SMTP_VARIABLE: Final = "MAHNWERK_SMTP_URL"
+_SECURITY: Final = {"smtp": "none", "smtp+starttls": "starttls", "smtps": "tls"}
+_PORTS: Final = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where messages go. Without a mail server e-mails are written as `.eml` files."""
+
+    files: FileGateway
+    mail: MailGateway | None = None
+
+    @classmethod
+    def from_environment(cls, place: BookPlace) -> Channels:
+        """The book's outbox, and the mail server of `MAHNWERK_SMTP_URL` if set.
+
+        Raises
+        ------
+        UnsafeStart
+            The URL cannot be used; it is not repeated, since it may hold a password.
+        """
+        url = os.environ.get(SMTP_VARIABLE, "")
+        files = FileGateway(place.outbox, checkpoint=reached)
+        return cls(files, MailGateway(smtp_settings(url), checkpoint=reached) if url else None)
+
+    def gateway_of(self, channel: str) -> str:
+        """Name of the gateway that carries this channel."""
+        is_mail = channel == Channel.EMAIL and self.mail is not None
+        return MailGateway.name if is_mail else FileGateway.name
+
+    def can_ask(self, gateway: str) -> bool:
+        """Can this gateway say afterwards whether a message left?"""
+        return gateway == FileGateway.name
+
+    def ask(self, key: str, sha256: str) -> Receipt | None:
+        """The receipt of a file delivered under this key with these bytes; None = certainly not."""
+        return self.files.ask(key, sha256)
+
+    def deliver(self, envelope: Mapping[str, str], content: bytes) -> Receipt:
+        """Carry the sealed bytes out. `envelope` names gateway, key, and for mail sender and recipient."""
+        if envelope["gateway"] == FileGateway.name:
+            return self.files.deliver(envelope["key"], content)
+        if self.mail is None:
+            raise UnsafeStart(f"{SMTP_VARIABLE} is not set, but a message was sealed for the mail server.")
+        return self.mail.deliver(content, envelope["sender"], envelope["recipient"])
+
+
+def smtp_settings(url: str) -> SmtpSettings:
+    """Settings from `smtp+starttls://user:password@host:587?timeout=30` (also smtp://, smtps://)."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or _PORTS[parts.scheme]
+        security = _SECURITY[parts.scheme]
+        timeout = float(parse_qs(parts.query).get("timeout", ["30"])[0])
+    except (KeyError, ValueError):
+        port, security, timeout = 0, "", 0.0
+    if not parts.hostname or not port or not 0 < timeout <= 300:
+        raise UnsafeStart(
+            f"{SMTP_VARIABLE} cannot be used.",
+            "It must look like smtp+starttls://user:password@host:587 (or smtps://; smtp:// = unencrypted).",
+        )
+    return SmtpSettings(
+        parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""), security, timeout
+    )

@@ -1,0 +1,190 @@
+"""Facts told by hand: checked, recorded once, with the effect they have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+from django.db import transaction
+
+from mahnwerk.formats import amounts
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, FactKind
+from mahnwerk.kernel import costs
+from mahnwerk.records import facts as fact_records
+from mahnwerk.records import load
+from mahnwerk.records.models import Case, Claim
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.fact_kinds import RULES, KindRule
+from mahnwerk.usecases.opening import OpenBook
+from mahnwerk.usecases.telling import PAYS, UNDOES
+
+CODE: Final = re.compile(r"[a-z][a-z0-9_.@-]{0,59}")
+"""Codes are words of closed lists, never free text: facts hold no personal data."""
+
+
+@dataclass(frozen=True)
+class AddedFact:
+    """A fact as recorded, and what it changed."""
+
+    case_reference: str
+    fact_no: int
+    kind: str
+    is_known: bool
+    currency: str
+    open_before_cents: int
+    open_after_cents: int
+
+
+def add(
+    book: OpenBook,
+    case: str,
+    kind: str,
+    *,
+    on: dt.date | None = None,
+    amount: str = "",
+    invoice_number: str = "",
+    until: dt.date | None = None,
+    code: str = "",
+    voids: int = 0,
+    reference: str = "",
+    dry_run: bool = False,
+) -> AddedFact:
+    """Record one fact.
+
+    Parameters
+    ----------
+    case : case reference
+    kind : a word of FactKind
+    on : the day it counts; None = the day of the last run, else today
+    amount : as people write it
+    invoice_number : the claim; "" = the whole case
+    reference : its name elsewhere; the same reference in a case counts once
+
+    Raises
+    ------
+    BadInput, NotFound
+        Something is missing, too much, malformed, or not there; the message says what to do.
+    """
+    known = _kind(kind)
+    case_id = case_id_of(book, case)
+    row = Case.objects.get(id=case_id)
+    day = on or viewing_day(book, None)
+    claim_id = _claim(row, invoice_number)
+    cents = _cents(amount)
+    _complete(known, RULES[known], cents, until, code, voids, invoice_number)
+    fact: dict[str, Any] = {
+        "case_id": case_id,
+        "claim_id": claim_id,
+        "kind": known,
+        "effective_on": day,
+        "amount_cents": cents,
+        "currency": row.currency if cents is not None else None,
+        "voids_fact_no": voids or None,
+        "until_on": until,
+        "code": code or None,
+        "source_key": f"hand|{case_id}|{reference}" if reference else None,
+    }
+    if claim_id is not None and known in PAYS:
+        fact["designated_claim_ids"] = [claim_id]
+    before = _open(book, case_id, day)
+    with transaction.atomic():
+        try:
+            added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
+        except fact_records.FactRefused as error:
+            raise BadInput(f"{case}: {error}") from error
+        number, is_new = int(added["fact_no"][0]), bool(added["is_new"][0])
+        after = _open(book, case_id, day)
+        if dry_run:
+            transaction.set_rollback(True)
+        elif is_new:
+            note(
+                book,
+                "fact_add",
+                on=day,
+                case_id=case_id,
+                detail={"fact_no": number, "kind": known.name.lower()},
+            )
+    return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
+
+
+def _kind(word: str) -> FactKind:
+    known = {kind.name.lower(): kind for kind, rule in RULES.items() if rule.by_hand}
+    if word not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(word, known, 3)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise BadInput(
+            f"{word!r} is no kind of fact that is told by hand.", f"{hint}`mahnwerk fact kinds` lists all."
+        )
+    return known[word]
+
+
+def _claim(case: Case, invoice_number: str) -> int | None:
+    if not invoice_number:
+        return None
+    found = Claim.objects.filter(case_id=case.id, invoice_number=invoice_number).first()
+    if found is None:
+        raise NotFound(
+            f"case {case.case_reference} has no claim with invoice number {invoice_number!r}.",
+            f"`mahnwerk statement {case.case_reference}` lists its claims.",
+        )
+    return int(found.id)
+
+
+def _cents(amount: str) -> int | None:
+    if not amount:
+        return None
+    cents = amounts.parse(pl.Series([amount])).row(0, named=True)["cents"]
+    if cents is None or not 0 < cents <= PRINCIPAL_CENTS_MAX:
+        raise BadInput(
+            f"amount {amount!r} cannot be read as a sum above 0.", "Write 1.234,56 or 1234.56 or 50."
+        )
+    return cents
+
+
+def _complete(
+    kind: FactKind,
+    rule: KindRule,
+    cents: int | None,
+    until: dt.date | None,
+    code: str,
+    voids: int,
+    claim: str,
+) -> None:
+    """Everything the kind needs is there, and nothing it does not know."""
+    word = kind.name.lower()
+    for name, option, has, need in (
+        ("an amount", "--amount", cents is not None, rule.amount),
+        ("a last day", "--until", until is not None, rule.until),
+        ("an invoice number", "--claim", bool(claim), rule.claim),
+        ("a code", "--code", bool(code), "needed" if rule.code == "rule" else rule.code),
+    ):
+        if need == "needed" and not has:
+            raise BadInput(f"{word} needs {name}.", f"Add {option}.")
+        if need == "none" and has:
+            raise BadInput(f"{word} has no room for {name}.", f"Leave {option} out.")
+    if bool(voids) != (kind in UNDOES):
+        problem = f"{word} must name the fact it undoes." if not voids else f"{word} undoes no other fact."
+        raise BadInput(problem, "Add --voids NUMBER." if not voids else "Leave --voids out.")
+    if code and not CODE.fullmatch(code):
+        raise BadInput(
+            f"code {code!r} is not a word of small letters, digits and . _ - @.",
+            "Facts hold no free text; names and addresses belong to the person.",
+        )
+    if rule.code == "rule":
+        try:
+            costs.check_rule(code)
+        except (ValueError, LookupError) as error:
+            raise BadInput(str(error), "A cost without a rule cannot be booked.") from error
+
+
+def _open(book: OpenBook, case_id: int, on: dt.date) -> int:
+    cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
+    return int(decided(book, on, cases).plan.balances["open_cents"].sum())

@@ -1,0 +1,329 @@
+"""From the account of a case to the values of a letter: who writes, to whom, about what, for how much."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mahnwerk.frames import ClaimKind, Role
+from mahnwerk.kernel.procedures import Procedure
+from mahnwerk.letters.model import (
+    TEMPLATES,
+    InterestRow,
+    Item,
+    Letter,
+    Line,
+    Party,
+    Payment,
+    PaymentPart,
+    PlanOffer,
+    Recipient,
+    Registration,
+    Sender,
+)
+from mahnwerk.usecases.accounts import Account
+
+REMEDY: Final = "complete the creditor file or the claim, import it again, then: mahnwerk send"
+OFFER_FROM_CENTS: Final = 5_000
+INSTALMENT_CENTS: Final = 2_500
+INSTALMENTS_MAX: Final = 6
+GROUNDS: Final = {
+    ClaimKind.GOODS_OR_SERVICES: "Vertrag über Waren oder Leistungen",
+    ClaimKind.RENT: "Mietvertrag",
+    ClaimKind.LOAN: "Darlehensvertrag",
+    ClaimKind.CONSUMER_LOAN: "Verbraucherdarlehensvertrag",
+    ClaimKind.REAL_ESTATE_CONSUMER_LOAN: "Immobiliar-Verbraucherdarlehensvertrag",
+    ClaimKind.DAMAGES: "Schadensersatz",
+    ClaimKind.OTHER: "Vertrag",
+}
+
+
+class Incomplete(Exception):  # noqa: N818 - an answer, not an accident
+    """A letter lacks something only a person can supply; names what."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A letter, and the statement it shows as a text to be hashed."""
+
+    letter: Letter
+    statement_text: str
+
+
+def message_letter(
+    full: Account,
+    on: dt.date,
+    case: Mapping[str, Any],
+    measure: Mapping[str, Any],
+    items: Sequence[Mapping[str, Any]],
+    costs: Sequence[tuple[int, str, int]],
+    person: Mapping[str, str],
+    creditor: Mapping[str, Any],
+    procedure: Procedure,
+    reference: str,
+) -> Content:
+    """The letter of a measure.
+
+    Parameters
+    ----------
+    full : the account of the case, with the costs of this message already in it
+    measure, items : rows of MEASURES and MEASURE_ITEMS
+    costs : (claim_id, rule_id, cents) of this message
+    person : payload of the debtor
+    creditor : as from `load.creditors`
+    procedure : whose step this is
+    reference : the case's RF reference
+
+    Raises
+    ------
+    Incomplete
+        The creditor has no account, address or contact.
+    """
+    mine = full.of_claims({item["claim_id"] for item in items})
+    listed = _items(mine, items, procedure, on)
+    demand = sum(item.open_cents for item in listed)
+    step = next(step for step in procedure.steps if step.id == measure["step_id"])
+    letter = Letter(
+        template=template_of(procedure, measure["step_id"]),
+        sender=sender(creditor),
+        recipient=recipient(person),
+        dated_on=on,
+        as_of_on=on,
+        case_reference=case["case_reference"],
+        rf_reference=reference,
+        items=tuple(listed),
+        demand_cents=demand,
+        pay_by=measure["pay_by"],
+        language=case["language"],
+        currency=case["currency"],
+        role=Role(case["role"]),
+        is_consumer=bool(case["is_consumer"]),
+        creditor=client(creditor, Role(case["role"])),
+        registration=registration(creditor),
+        lines=tuple(_lines(mine, costs)),
+        interest_rows=tuple(interest_rows(mine)),
+        payments=tuple(payments(mine)),
+        new_costs_cents=sum(cents for *_, cents in costs),
+        triggers_default=any(item["triggers_default"] for item in items),
+        default_rate_ppm=_rate(mine),
+        day_count=mine.day_count,
+        offer=_offer(demand, measure["pay_by"]) if "instalment_plan" in step.offers else None,
+    )
+    shown = {**mine.as_dict(), "demand_cents": demand, "pay_by": measure["pay_by"]}
+    return Content(letter, json.dumps(shown, sort_keys=True, default=str))
+
+
+def template_of(procedure: Procedure, step_id: str) -> str:
+    """The letter's template for a step: of the same name, else by what the step does."""
+    if step_id in TEMPLATES:
+        return step_id
+    step = next((step for step in procedure.steps if step.id == step_id), None)
+    if step is None:
+        return ""
+    dunning = [one.level for one in procedure.steps if one.is_dunning]
+    if step.level == 0:
+        return "notice_before_due"
+    if not step.is_dunning:
+        return "payment_reminder"
+    if step.level == min(dunning):
+        return "dunning_notice"
+    return "final_notice" if step.level == max(dunning) else "second_notice"
+
+
+def _items(
+    mine: Account, items: Sequence[Mapping[str, Any]], procedure: Procedure, on: dt.date
+) -> list[Item]:
+    """The claims a message lists; a disputed part is not asked for and not shown as owed."""
+    by_claim = {item["claim_id"]: item for item in items}
+    found = []
+    for row in mine.claims:
+        item = by_claim[row["claim_id"]]
+        asked = max(row["principal_open_cents"] - row["disputed_cents"], 0)
+        found.append(
+            Item(
+                invoice_number=row["invoice_number"],
+                issued_on=row["issued_on"] or row["due_on"],
+                due_on=row["due_on"],
+                original_cents=row["original_cents"],
+                principal_open_cents=asked,
+                interest_open_cents=row["interest_open_cents"],
+                costs_open_cents=row["costs_open_cents"],
+                step=template_of(procedure, item["step_id"]),
+                triggers_default=item["triggers_default"],
+                ground=GROUNDS[ClaimKind(row["kind"])],
+                contract_on=row["obligation_arose_on"] or row["issued_on"],
+            )
+        )
+    return found
+
+
+def _lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
+    new = {(claim_id, rule_id) for claim_id, rule_id, _ in costs}
+    last = {(row["claim_id"], row["rule_id"]): row["fact_no"] for row in mine.lines}
+    found = [
+        Line(
+            component=row["component"],
+            amount_cents=row["amount_cents"],
+            rule_id=row["rule_id"] if row["component"] in ("interest", "costs") else "",
+            label="" if row["component"] == "principal" else row["label"],
+            invoice_number=row["invoice_number"],
+            base_cents=row["base_cents"],
+            rate_ppm=row["rate_ppm"],
+            first_day=row["first_day"] if row["component"] != "principal" else None,
+            last_day=row["last_day"],
+            days=row["days"],
+            source=row["source"],
+            is_new=(row["claim_id"], row["rule_id"]) in new
+            and row["fact_no"] == last[row["claim_id"], row["rule_id"]],
+        )
+        for row in mine.lines
+        if row["amount_cents"]
+    ]
+    for row in mine.claims:
+        disputed = min(row["disputed_cents"], row["principal_open_cents"])
+        if disputed:
+            label = "bestrittener Teil, nicht gefordert"
+            found.append(Line("credit", -disputed, label=label, invoice_number=row["invoice_number"]))
+    return found
+
+
+def interest_rows(mine: Account) -> list[InterestRow]:
+    """The printed interest schedule."""
+    return [
+        InterestRow(
+            row["invoice_number"],
+            row["first_day"],
+            row["last_day"],
+            row["days"],
+            row["principal_cents"],
+            row["rate_ppm"],
+            row["interest_cents"],
+        )
+        for row in mine.schedule
+        if row["interest_cents"]
+    ]
+
+
+def payments(mine: Account) -> list[Payment]:
+    """Payments and credits with what they settled."""
+    return [
+        Payment(
+            row["paid_on"],
+            row["amount_cents"],
+            tuple(
+                PaymentPart(part["component"], part["amount_cents"], part["invoice_number"])
+                for part in row["paid"]
+            ),
+            "" if row["kind"] == "payment_received" else row["label"],
+        )
+        for row in mine.payments
+    ]
+
+
+def _rate(mine: Account) -> int | None:
+    rates = [row["rate_ppm"] for row in mine.schedule if row["rule_id"] == "interest.default"]
+    return rates[-1] if rates else None
+
+
+def _offer(demand: int, pay_by: dt.date | None) -> PlanOffer | None:
+    """A plan of equal monthly instalments that costs nothing beyond the demand."""
+    if pay_by is None or demand < OFFER_FROM_CENTS:
+        return None
+    count = max(2, min(INSTALMENTS_MAX, demand // INSTALMENT_CENTS))
+    each = demand // count
+    return PlanOffer(
+        count=count,
+        instalment_cents=each,
+        last_instalment_cents=demand - (count - 1) * each,
+        first_on=pay_by,
+        last_on=_months_later(pay_by, count - 1),
+        total_cents=demand,
+        answer_by=pay_by,
+    )
+
+
+def _months_later(day: dt.date, months: int) -> dt.date:
+    year, month = divmod(day.month - 1 + months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return dt.date(day.year + year, month + 1, min(day.day, last))
+        except ValueError:
+            continue
+    raise ValueError(f"{day} has no day {months} months later")
+
+
+def sender(creditor: Mapping[str, Any]) -> Sender:
+    """The letter head of a creditor.
+
+    Raises
+    ------
+    Incomplete
+        The creditor's own file has not come yet.
+    """
+    profile = creditor["profile"]
+    needed = {
+        "address": profile.get("street") and profile.get("city"),
+        "iban": creditor["iban"],
+        "contact.person": profile.get("contact_person"),
+        "contact.phone or contact.email": profile.get("phone") or profile.get("email"),
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise Incomplete(f"creditor {creditor['key']} lacks {', '.join(missing)}")
+    return Sender(
+        name=creditor["name"],
+        address_lines=_address(profile),
+        iban=creditor["iban"],
+        contact_person=profile["contact_person"],
+        phone=profile["phone"],
+        email=profile["email"],
+        hours=profile["hours"],
+        bic=profile["bic"],
+        bank_name=profile["bank_name"],
+        account_holder=profile["account_holder"],
+        vat_id=creditor["vat_id"],
+        register=profile["register"],
+        website=profile["website"],
+        country=profile["country"],
+        logo=creditor["logo"],
+    )
+
+
+def _address(profile: Mapping[str, Any]) -> tuple[str, ...]:
+    lines = (profile["address_extra"], profile["street"], f"{profile['postcode']} {profile['city']}")
+    return tuple(line for line in lines if line)
+
+
+def recipient(person: Mapping[str, str]) -> Recipient:
+    """The addressee from the debtor's payload."""
+    names = [name for name in Recipient.__dataclass_fields__ if name in person]
+    return Recipient(**{name: person[name] for name in names if person[name]})
+
+
+def full_name(person: Mapping[str, str]) -> str:
+    """A name for the To line of an e-mail."""
+    own = " ".join(part for part in (person["first_name"], person["last_name"]) if part)
+    return person["company"] or own
+
+
+def client(creditor: Mapping[str, Any], role: Role) -> Party | None:
+    """Whose claim it is where somebody else writes."""
+    if role not in (Role.AGENCY, Role.ASSIGNEE):
+        return None
+    return Party(creditor["name"], _address(creditor["profile"]))
+
+
+def registration(creditor: Mapping[str, Any]) -> Registration | None:
+    """The § 13a RDG data of an agency."""
+    data = creditor["registration"]
+    if not data:
+        return None
+    return Registration(
+        number=data["number"],
+        authority=Party(data["authority"], tuple(data["authority_address"])),
+        authority_contact=data["authority_contact"],
+        is_input_tax_deductible=creditor["input_tax_deductible"],
+    )
