@@ -12,7 +12,7 @@ import polars as pl
 from mahnwerk.frames import BALANCES, Book, FactKind
 from mahnwerk.kernel import events as ev
 from mahnwerk.kernel.charges import charges
-from mahnwerk.kernel.details import allocations, spans
+from mahnwerk.kernel.details import allocations, spans, tomorrow
 from mahnwerk.kernel.disputes import disputed
 from mahnwerk.kernel.facts import live_facts, per_claim
 from mahnwerk.kernel.interest import EPOCH, Days, RateIndex, rate_index
@@ -86,6 +86,9 @@ class Replay:
     """Interest given up because a payment came as demanded."""
     allocations: pl.DataFrame | None = None
     spans: pl.DataFrame | None = None
+    tomorrow: pl.DataFrame | None = None
+    """claim_id, rate_ppm, interest_millicents (thousandths of a cent) of the next day if nothing happens;
+    null where no rate runs or, in both, where the law of that day is unknown."""
 
 
 def replay(
@@ -111,7 +114,7 @@ def replay(
         default
     laws : by jurisdiction
     on : the day; facts effective later do not count
-    detail : also return ALLOCATIONS and SPANS
+    detail : also return ALLOCATIONS, SPANS and the interest of tomorrow
 
     Returns
     -------
@@ -155,6 +158,7 @@ def replay(
         waived=_waived(story),
         allocations=allocations(story) if detail else None,
         spans=spans(claims, ledger) if detail else None,
+        tomorrow=tomorrow(claims, ledger, today + 1) if detail else None,
     )
 
 
@@ -211,6 +215,7 @@ def _walked(
             ),
             "offered": offers.select(list(ev.LINE)),
         },
+        (on - EPOCH).days,
     )
     places = Places.of(
         own.join(

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from mahnwerk.frames import ALLOCATIONS, SPANS
+from mahnwerk.kernel.interest import half_up
 from mahnwerk.kernel.replay import Ledger, Story
 
 
@@ -111,3 +112,29 @@ def spans(claims: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
             ).cast(dict[Any, Any](SPANS))
         )
     return pl.concat(parts).sort("case_id", "claim_id", "first_day")
+
+
+def tomorrow(claims: pl.DataFrame, ledger: Ledger, day: int) -> pl.DataFrame:
+    """Rate and interest of the day after the ledger's last, in thousandths of a cent."""
+    every = slice(None)
+    rate_days = ledger.rates.cumulated(every, day) - ledger.reached_rate_days
+    runs = (ledger.paused == 0) & (ledger.principal > 0)
+    unknown = ledger.rates.has_gap(every, ledger.reached, day) | ledger.has_gap
+    rows = np.arange(claims.height)
+    rate = ledger.rates.yearly(rows, np.full(claims.height, day, dtype=np.int64))
+    exact = pl.col("principal").cast(pl.Int128) * pl.col("rate_days") * pl.lit(1000, pl.Int128)
+    frame = pl.DataFrame(
+        {
+            "claim_id": claims["claim_id"],
+            "rate": rate,
+            "principal": ledger.principal,
+            "rate_days": np.where(runs, rate_days, 0),
+            "is_known": ~(unknown & runs),
+            "bears": runs & (rate != 0),
+        }
+    )
+    return frame.select(
+        "claim_id",
+        rate_ppm=pl.when(pl.col("is_known") & pl.col("bears")).then("rate"),
+        interest_millicents=pl.when("is_known").then(half_up(exact, ledger.rates.denominator)),
+    )

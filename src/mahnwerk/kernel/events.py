@@ -243,7 +243,9 @@ def named_lines(money: pl.DataFrame, designations: pl.DataFrame, offers: pl.Data
     return pl.concat([named, answering])
 
 
-def timeline(events: list[pl.DataFrame], claims: pl.DataFrame, lines: dict[str, pl.DataFrame]) -> Timeline:
+def timeline(
+    events: list[pl.DataFrame], claims: pl.DataFrame, lines: dict[str, pl.DataFrame], today: int
+) -> Timeline:
     """Sort all events by the k of their case and number the claims' rows.
 
     Parameters
@@ -251,10 +253,12 @@ def timeline(events: list[pl.DataFrame], claims: pl.DataFrame, lines: dict[str, 
     events : EVENT frames
     claims : the claims of these cases sorted by case and claim number, with `case_no` (dense from 0)
     lines : LINE frames named as the fields of `Timeline`
+    today : last day that counts, as a day number; a deferral may end, and default begin, after it
     """
     cases = claims.select("case_id", "case_no").unique()
     ordered = (
         pl.concat([frame.select(list(EVENT)) for frame in events])
+        .filter(pl.col("day") <= today)
         .join(cases, on="case_id")
         .sort("case_no", "day", "turn", "fact_no", "op")
         .with_columns(k=pl.int_range(pl.len()).over("case_no"))

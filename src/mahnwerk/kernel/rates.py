@@ -47,8 +47,14 @@ _DE: Final[Mapping[RateClass, RateRule]] = {
     RateClass.CONSUMER_LOAN: RateRule("interest.consumer_loan_margin", "value", True),
     RateClass.REAL_ESTATE_CONSUMER_LOAN: RateRule("interest.real_estate_consumer_loan_margin", "value", True),
 }
-RATE_RULES: Final[Mapping[str, Mapping[RateClass, RateRule]]] = {"de": _DE}
-"""Jurisdictions whose default rates the kernel knows how to read; elsewhere a claim is a law gap."""
+_AT_FIXED: Final = RateRule("interest.statutory_rate", "value", False)
+_AT: Final[Mapping[RateClass, RateRule]] = {
+    **dict.fromkeys(RateClass, _AT_FIXED),
+    RateClass.COMMERCIAL: RateRule("interest.default_margin", "commercial", True),
+}
+_CH: Final = dict.fromkeys(RateClass, RateRule("interest.default_rate", "value", False))
+RATE_RULES: Final[Mapping[str, Mapping[RateClass, RateRule]]] = {"de": _DE, "at": _AT, "ch": _CH}
+"""Where each jurisdiction's default rate stands; a figure missing there makes the claim a law gap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,30 +145,27 @@ def claim_rates(
 
     Returns
     -------
-    Phases *default* (agreed higher rate, or margin by law over the base rate), *litigation* (the same
-    rate by law, from the day after pendency and due date until the day before default) and *agreed*
-    (contractual, from `agreed_from` until the day before either). An agreed default rate stands in
-    place of the rate by law, day for day, even where that would be higher.
+    Phases *default* (by law), *agreed default* (in its place, day for day, even where the rate by law
+    would be higher), *litigation* (by law, from the day after pendency and due date until the day before
+    default) and *agreed* (contractual, from `agreed_from` until the day before any of them).
 
     Sources
     -------
-    § 288 Abs. 1, 2, 3, § 291, § 497 Abs. 1, 4 BGB, Art. 229 § 34 EGBGB.
+    § 288 Abs. 1, 2, 3, § 291, § 497 Abs. 1, 4 BGB, Art. 229 § 34 EGBGB; § 456 UGB, §§ 1000, 1333 Abs. 1
+    ABGB; Art. 104 OR.
     """
     margin, linked, unknown, offset = _by_law(claims, laws, list(indexes))
     default_from = day_numbers(claims["default_began_on"], NEVER)
     never = np.full(claims.height, NEVER, dtype=np.int64)
     agreed_default = claims["agreed_default_rate_ppm"]
     own = agreed_default.is_not_null().to_numpy()
-    phases = [
-        Phase(
-            "interest.default",
-            default_from,
-            never,
-            linked & ~own,
-            np.where(own, agreed_default.fill_null(0).to_numpy(), margin),
-            unknown & ~own,
-        )
-    ]
+    no = np.zeros(claims.height, dtype=np.bool_)
+    by_law_from = np.where(own, NEVER, default_from)
+    phases = [Phase("interest.default", by_law_from, never, linked, margin, unknown)]
+    if own.any():
+        agreed_from = np.where(own, default_from, NEVER)
+        rate = agreed_default.fill_null(0).to_numpy()
+        phases.append(Phase("interest.agreed_default", agreed_from, never, no, rate, no))
     litigation_from = _litigation_from(claims, live)
     begins = default_from
     if litigation_from is not None:
@@ -173,7 +176,6 @@ def claim_rates(
     if claims["agreed_rate_ppm"].null_count() < claims.height:
         agreed_from = day_numbers(claims["agreed_from"].fill_null(claims["issued_on"]), NEVER)
         none = claims["agreed_rate_ppm"].is_null().to_numpy()
-        no = np.zeros(claims.height, dtype=np.bool_)
         phases.append(
             Phase(
                 "interest.agreed",
@@ -277,6 +279,15 @@ def _steps(law: Law, rule: RateRule) -> tuple[Days, Days, Flags]:
     return np.array(days, dtype=np.int64), np.array(ppm, dtype=np.int64), np.array(unknown, dtype=np.bool_)
 
 
+def rate_rule(claim: Mapping[str, object], is_consumer: bool | None) -> RateRule:
+    """Where the default rate of one claim stands in its law."""
+    row = pl.DataFrame({"kind": [claim["kind"]], "is_consumer": [is_consumer]}).cast(
+        {"is_consumer": pl.Boolean}
+    )
+    rate_class = RateClass(row.select(_rate_class()).item())
+    return RATE_RULES[str(claim["jurisdiction"])][rate_class]
+
+
 def missing_parameter(claims: pl.DataFrame, laws: Laws) -> pl.Series:
     """For claims marked as law gaps: the parameter whose figure is missing."""
     codes = list(laws)
@@ -284,6 +295,6 @@ def missing_parameter(claims: pl.DataFrame, laws: Laws) -> pl.Series:
     names = claims.select(rate_class=_rate_class(), jurisdiction="jurisdiction")
     found = []
     for missing, (rate_class, code) in zip(unknown.tolist(), names.iter_rows(), strict=True):
-        rule = RATE_RULES.get(code, {}).get(RateClass(rate_class), _DE[RateClass(rate_class)])
+        rule = RATE_RULES.get(code, _DE)[RateClass(rate_class)]
         found.append(rule.parameter if missing else "interest.base_rate")
     return pl.Series("parameter", found, dtype=pl.String)
