@@ -309,7 +309,7 @@ def _remarks(invoice: Invoice) -> list[str]:
     if not invoice.seller.vat_id and not invoice.iban:
         said.append("The seller shows neither VAT number nor IBAN: name the creditor when importing.")
     if invoice.payee:
-        said.append(f"To be paid to {invoice.payee} (BT-59), not to the seller: check who may collect it.")
+        said.append(f"To be paid to {invoice.payee} (BT-59) instead of the seller: check who may collect it.")
     if invoice.third_party:
         said.append(
             f"{invoice.third_party} {invoice.currency} of it are claims of third parties (BG-DEX-09)."
