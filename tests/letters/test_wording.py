@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from mahnwerk.letters.model import TEMPLATES, LetterError, template_for
-from mahnwerk.letters.wording import parse_paragraph, parse_wording, shipped_wordings, wording_for
+from mahnwerk.letters.wording import (
+    FLAGS,
+    PLACEHOLDERS,
+    parse_paragraph,
+    parse_wording,
+    shipped_wordings,
+    wording_for,
+)
 
 
 def test_both_languages_hold_the_same_texts() -> None:
@@ -82,3 +90,10 @@ def test_a_step_finds_its_template() -> None:
         *TEMPLATES[:5],
         "final_notice",
     ]
+
+
+def test_the_reference_page_lists_the_grammar() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "letters.md").read_text("utf-8")
+    for title, names in (("Placeholders: ", PLACEHOLDERS), ("Flags: ", FLAGS)):
+        listed = page.split(f"\n{title}", 1)[1].split(".\n", 1)[0]
+        assert set(listed.replace("`", "").split()) == names

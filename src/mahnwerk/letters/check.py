@@ -59,14 +59,15 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
     text = " ".join(rendered.text.replace("\u00a0", " ").split())
     tone = tone_for(letter.dated_on)
     own_words = _without_data(letter, text)
+    lower = own_words.lower()
     findings = [
         *_parts(letter, text),
         *_third_party(letter),
         *_address(letter, rendered, by_post),
         *_figures(letter),
         *_amounts_shown(letter, text),
-        *_required_words(letter, own_words, tone),
-        *_forbidden_words(letter, own_words, tone),
+        *_required_words(letter, lower, tone),
+        *_forbidden_words(letter, lower, tone),
         *_shouting(own_words, tone),
         *_readability(rendered.text),
     ]
