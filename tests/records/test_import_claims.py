@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from tests.records import worlds
+from tests.records.worlds import NOW, claim_row
 
 from mahnwerk.frames import FactKind
 from mahnwerk.records import load, persons
 from mahnwerk.records.models import Case, Claim, Fact, Person
-from tests.records import worlds
-from tests.records.worlds import NOW, claim_row
 
 
 def test_same_rows_again_change_nothing(tenant_id: int) -> None:
@@ -135,7 +135,9 @@ def test_a_new_address_is_a_new_version_and_empty_fields_erase_nothing(tenant_id
 )
 def test_search_finds_by_what_people_type(tenant_id: int, text: str) -> None:
     worlds.creditor(tenant_id)
-    worlds.import_rows(tenant_id, claim_row(2), claim_row(3, customer_number="K-2", last_name="Meier", first_name="Uwe", email="", phone="", iban=""))  # fmt: skip
+    other = dict.fromkeys(("email", "phone", "iban"), "")
+    other |= {"customer_number": "K-2", "first_name": "Uwe", "last_name": "Meier"}
+    worlds.import_rows(tenant_id, claim_row(2), claim_row(3, **other))
     wanted = Case.objects.get(case_reference="M-000001").id
     assert persons.find_cases(tenant_id, text) == [wanted]
 

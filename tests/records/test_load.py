@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from tests.records import worlds
+from tests.records.worlds import NOW, TODAY, claim_row
 
 from mahnwerk import frames
 from mahnwerk.frames import FactKind
 from mahnwerk.records import facts, load, save
 from mahnwerk.records.models import Case, Feed, Message
-from tests.records import worlds
-from tests.records.worlds import NOW, TODAY, claim_row
 
 
 def test_frames_have_the_shapes_of_the_contract(tenant_id: int) -> None:
@@ -76,7 +76,7 @@ def test_shards_cover_all_cases_once(tenant_id: int) -> None:
     ranges = load.shards(tenant_id, cases=3)
     found = [load.book(tenant_id, case_range=part).cases["case_id"].to_list() for part in ranges]
     assert [len(part) for part in found] == [3, 3, 1]
-    assert sum(found, []) == sorted(Case.objects.values_list("id", flat=True))
+    assert [case for part in found for case in part] == sorted(Case.objects.values_list("id", flat=True))
     assert load.book(tenant_id, case_ids=found[1][:2]).claims["case_id"].to_list() == found[1][:2]
 
 

@@ -25,7 +25,7 @@ _stage_no = itertools.count(1)
 
 
 def read_frame(
-    connection: Any, select: Select, source: str, parameters: Sequence[Any] = (), *, key: str = "id"
+    connection: Any, select: Select, source: str, parameters: Sequence[Any] = (), *, key: str | None = None
 ) -> pl.DataFrame:
     """The rows of a query as a frame.
 
@@ -33,7 +33,8 @@ def read_frame(
     ----------
     select : column → (SQL expression, Polars type); Boolean, Date, String and integers
     source : "table t WHERE …", with %s for parameters; not sorted, not limited
-    key : a unique, not null integer expression of the source; SQLite walks along it
+    key : a unique, not null integer expression of the source along which SQLite walks in blocks, for whole
+        tables; without it everything is read at once, by whatever index fits the condition
     """
     if connection.vendor == "sqlite":
         return _read_sqlite(connection, select, source, parameters, key)
@@ -41,23 +42,22 @@ def read_frame(
 
 
 def _read_sqlite(
-    connection: Any, select: Select, source: str, parameters: Sequence[Any], key: str
+    connection: Any, select: Select, source: str, parameters: Sequence[Any], key: str | None
 ) -> pl.DataFrame:
     columns = ", ".join(f"{sql} AS {name}" for name, (sql, _) in select.items())
     arrays = ", ".join(f"CAST(json_group_array({name}) AS BLOB)" for name in select)
-    joint = "AND" if " WHERE " in source else "WHERE"
-    query = (
-        f"SELECT count(*), max(block_key), {arrays} FROM (SELECT {columns}, {key} AS block_key "  # noqa: S608
-        f"FROM {source} {joint} {key} > %s ORDER BY {key} LIMIT {BLOCK_ROWS})"
-    )
+    query = f"SELECT count(*), max(block_key), {arrays} FROM (SELECT {columns}, {key or 0} AS block_key "  # noqa: S608
+    query += f"FROM {source}"
+    if key:
+        query += f" AND {key} > %s ORDER BY {key} LIMIT {BLOCK_ROWS}"
     blocks, last = [], -1
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(query, [*parameters, last])
+            cursor.execute(query + ")", [*parameters, last] if key else list(parameters))
             count, last, *texts = cursor.fetchone()
             if count:
                 blocks.append(_from_arrays(select, texts))
-            if count < BLOCK_ROWS:
+            if count < BLOCK_ROWS or not key:
                 break
     if not blocks:
         return pl.DataFrame(schema={name: dtype for name, (_, dtype) in select.items()})

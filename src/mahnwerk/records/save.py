@@ -1,7 +1,7 @@
 """Plans and facts → rows. Every function is safe to call again: nothing is recorded twice.
 
     start_run(tenant_id, on, *, law_hash, at) -> run_id
-    day_plan(tenant_id, run_id, plan, on, *, chunk_cases=20_000, shard_no=0) -> SavedPlan
+    day_plan(tenant_id, run_id, plan, on, *, chunk_cases=50_000, shard_no=0) -> SavedPlan
     finish_run(tenant_id, run_id, *, at, counts, coverage) -> None
     facts_append(tenant_id, rows, *, recorded_at) -> frame(case_id, fact_no, is_new), in the order of `rows`
     message_state(tenant_id, message_id, old, new, *, fence, **columns) -> bool     compare and swap
@@ -117,7 +117,7 @@ def day_plan(
     plan: frames.DayPlan,
     on: date,
     *,
-    chunk_cases: int = 20_000,
+    chunk_cases: int = 50_000,
     shard_no: int = 0,
 ) -> SavedPlan:
     """Record a plan: changed decision intervals, planned messages with their items.

@@ -22,7 +22,8 @@ from django.core.exceptions import ImproperlyConfigured
 SQLITE_TIMEOUT_SECONDS = 20
 SQLITE_INIT = (
     "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-    "PRAGMA recursive_triggers=ON;PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY"
+    "PRAGMA recursive_triggers=ON;PRAGMA wal_autocheckpoint=8000;"
+    "PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY"
 )
 
 ENVIRONMENT = os.environ.get("MAHNWERK_ENV", "development")

@@ -68,12 +68,11 @@ class Decision(models.Model):
     class Meta:
         db_table = "decisions"
         constraints = (
-            models.UniqueConstraint(fields=["tenant", "id"], name="decisions_tenant_id"),
+            models.UniqueConstraint(fields=["tenant", "case", "id"], name="decisions_case"),
             models.UniqueConstraint(
                 fields=["tenant", "case"], condition=models.Q(until_on=None), name="decisions_open"
             ),
         )
-        indexes = (models.Index(fields=["tenant", "case", "from_on"], name="decisions_case"),)
 
 
 class ImportedFile(models.Model):
