@@ -209,14 +209,21 @@ def held(plan: DayPlan, case_id: int = 1) -> dict[str, Any]:
 
 
 def live_through(story: Story, days: Iterable[date]) -> list[tuple[date, str]]:
-    """Run every day and send what is due; the steps that came, with their days."""
+    """Run the days and send what is due; the steps that came, with their days.
+
+    Days before the plan itself wants to look again are passed over (only in books of one case).
+    """
     sent = []
+    look_on = date.min
     for on in days:
+        if on < look_on:
+            continue
         plan = story.plan(on)
-        if plan.measures.height:
-            for case_id, step in plan.measures.select("case_id", "step_id").iter_rows():
-                sent.append((on, step))
-                story.send(plan, on, case_id)
+        for case_id, step in plan.measures.select("case_id", "step_id").iter_rows():
+            sent.append((on, step))
+            story.send(plan, on, case_id)
+        if len(story.cases) == 1 and plan.held.height:
+            look_on = plan.held["next_look_on"][0] or date.max
     return sent
 
 

@@ -160,7 +160,8 @@ def _messages(
         else:
             message.update(evidence="uncertain", received_on=None)
         restart = max((f["fact_no"] for f in live if f["kind"] == F.PROCEDURE_RESTARTED), default=0)
-        message["is_current"] = not sent or sent[0]["fact_no"] > restart
+        left = [f["fact_no"] for f in of if f["kind"] in (F.MESSAGE_SENT, F.MESSAGE_DELIVERED)]
+        message["is_current"] = min(left, default=0) > restart
     return found
 
 
@@ -236,7 +237,7 @@ def _step(
             return Verdict("held", R.NO_ADDRESS.value)
         fee = _fee(step, channel, items, owed, live, by_level, procedure, on)
         return Verdict("measure", step.id, items, channel, fee)
-    if not is_quiet and sums["notice"] > procedure.tolerance_cents:
+    if not is_quiet and sums["overdue"] <= procedure.tolerance_cents < sums["notice"]:
         channel = next((c for c in by_level[0].channels if c in usable), "")
         if not channel:
             return Verdict("held", R.NO_ADDRESS.value)

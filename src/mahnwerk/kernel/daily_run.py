@@ -273,9 +273,7 @@ def _groundless(
     seen = mine(evidenced)
     defaults = _defaults(mine(claims), mine(live), seen, laws)
     replay = allocation.replay(part, defaults, laws, on, detail=True)
-    if replay.allocations is None:
-        raise CoverageError("the replay gave no allocations although it was asked for them")
-    return notices.groundless(seen, part.claims, replay.allocations)
+    return notices.groundless(seen, part.claims, mine(live), replay)
 
 
 def _states(claims: pl.DataFrame, basis: _Basis, blocks: pl.DataFrame) -> pl.DataFrame:

@@ -238,7 +238,10 @@ def case_table(scheduled: pl.DataFrame, cases: pl.DataFrame, on: date) -> pl.Dat
     )
     joined = cases.join(summed, on="case_id", maintain_order="left")
     is_dunned = pl.col("top_level").is_not_null() & (pl.col("overdue_cents") > pl.col("tolerance_cents"))
-    is_notice = ~is_dunned & (pl.col("notice_cents") > pl.col("tolerance_cents"))
+    # Whoever owes something overdue is not also told of what comes next: it would delay the dunning.
+    is_notice = (pl.col("overdue_cents") <= pl.col("tolerance_cents")) & (
+        pl.col("notice_cents") > pl.col("tolerance_cents")
+    )
     quiet_until = _plus("last_message_on", "min_interval_days")
     waited = (pl.lit(on) - pl.col("latest_first_reminder")).dt.total_days()
     return joined.with_columns(

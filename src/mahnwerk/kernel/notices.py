@@ -12,6 +12,7 @@ import polars as pl
 
 from mahnwerk.frames import NOTICES, Channel, Component, FactKind
 from mahnwerk.kernel import calendar
+from mahnwerk.kernel.allocation import Replay
 
 PROVEN: Final = "proven"
 PRESUMED: Final = "presumed"
@@ -49,8 +50,8 @@ def evidence(notices: pl.DataFrame, facts: pl.DataFrame, cases: pl.DataFrame) ->
 
     Returns
     -------
-    NOTICES plus sent_on Date · sent_fact_no Int32 · received_on Date (null unless proven or presumed;
-    a presumed day may lie ahead) · evidence String · disproved_on Date
+    NOTICES plus sent_on Date · sent_fact_no Int32 (first fact that it left) · received_on Date (null
+    unless proven or presumed; a presumed day may lie ahead) · evidence String · disproved_on Date
 
     Guarantees
     ----------
@@ -98,7 +99,7 @@ def _status(facts: pl.DataFrame) -> pl.DataFrame:
     day, kind = pl.col("effective_on"), pl.col("kind")
     return mine.group_by("message_id").agg(
         sent_on=day.filter(kind == FactKind.MESSAGE_SENT).min(),
-        sent_fact_no=pl.col("fact_no").filter(kind == FactKind.MESSAGE_SENT).min(),
+        sent_fact_no=pl.col("fact_no").filter(kind != FactKind.MESSAGE_BOUNCED).min(),
         delivered_on=day.filter(kind == FactKind.MESSAGE_DELIVERED).max(),
         disproved_on=day.filter(kind == FactKind.MESSAGE_BOUNCED).max(),
     )
@@ -148,34 +149,52 @@ def counted(evidenced: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def groundless(
-    evidenced: pl.DataFrame, claims: pl.DataFrame, allocations: pl.DataFrame, tolerance_cents: int = 0
+    evidenced: pl.DataFrame, claims: pl.DataFrame, facts: pl.DataFrame, replay: Replay
 ) -> pl.DataFrame:
     """Name the messages and claims for which, as is known today, nothing was due on the letter's date.
 
     A late fact, for instance a payment with an earlier value date, can show this. Such a message has
-    no level, no default and no fee (decision on late facts); its bytes stay as they were sent.
+    no level, no default and no fee (decision on late facts); its bytes stay as they were sent. Nothing
+    was due if by that day the principal was gone and no older interest or cost was left: after the
+    principal is gone, interest grows no more, so what is open today was open then.
 
     Parameters
     ----------
     evidenced : as from `evidence`
-    claims : CLAIMS
-    allocations : ALLOCATIONS of the cases in question
-    tolerance_cents : a rest of principal up to this counts as nothing
+    claims, facts : CLAIMS, FACTS (live)
+    replay : of the cases in question, with its allocations
 
     Returns
     -------
     message_id Int64 · claim_id Int64
     """
+    if replay.allocations is None:
+        raise ValueError("groundless: the replay has no allocations; ask for them with detail=True")
+    pairs = evidenced.select("message_id", "claim_id", "sealed_on")
+    amount, part = pl.col("amount_cents"), pl.col("component")
+    is_before = pl.col("effective_on") <= pl.col("sealed_on")
     paid = (
-        evidenced.select("message_id", "claim_id", "sealed_on")
-        .join(allocations.filter(pl.col("component") == Component.PRINCIPAL), on="claim_id")
-        .filter(pl.col("effective_on") <= pl.col("sealed_on"))
+        pairs.join(replay.allocations, on="claim_id")
         .group_by("message_id", "claim_id")
-        .agg(paid_cents=pl.col("amount_cents").sum())
+        .agg(
+            gone_cents=amount.filter((part == Component.PRINCIPAL) & is_before).sum(),
+            later_cents=amount.filter((part == Component.INTEREST) & ~is_before).sum(),
+        )
     )
+    unpaid = replay.cost_balances.filter((pl.col("open_cents") > 0) & ~pl.col("is_unproven"))
+    older_costs = (
+        pairs.join(unpaid, on="claim_id")
+        .join(facts.select("case_id", "fact_no", "effective_on"), on=["case_id", "fact_no"])
+        .filter(pl.col("effective_on") < pl.col("sealed_on"))
+        .group_by("message_id", "claim_id")
+        .agg(cost_cents=pl.col("open_cents").sum())
+    )
+    rest = pl.col("interest_open_cents") + pl.col("later_cents") + pl.col("cost_cents").fill_null(0)
     return (
         paid.join(claims.select("claim_id", "principal_cents"), on="claim_id")
-        .filter(pl.col("principal_cents") - pl.col("paid_cents") <= tolerance_cents)
+        .join(replay.balances.select("claim_id", "interest_open_cents"), on="claim_id")
+        .join(older_costs, on=["message_id", "claim_id"], how="left")
+        .filter((pl.col("principal_cents") <= pl.col("gone_cents")) & (rest <= 0))
         .select("message_id", "claim_id")
     )
 
