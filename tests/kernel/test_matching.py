@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, PAYMENTS, propose
+from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, OPTIONAL, PAYMENTS, propose
 
 
 def claims(*rows: tuple[int, int, int, str, str]) -> pl.DataFrame:
     """claim_id, debtor_id, open_cents, invoice number, name"""
     return pl.DataFrame(
         [(c, d, cents, "EUR", [number], name) for c, d, cents, number, name in rows],
-        schema=dict(OPEN_CLAIMS),
+        schema={name: dtype for name, dtype in OPEN_CLAIMS.items() if name not in OPTIONAL},
         orient="row",
     )
 
@@ -23,7 +23,7 @@ def payments(*rows: tuple[int, int, str, str], currency: str = "EUR") -> pl.Data
     """payment_id, amount_cents, text, name"""
     return pl.DataFrame(
         [(p, cents, currency, text, name, f"DE{p:020}") for p, cents, text, name in rows],
-        schema=dict(PAYMENTS),
+        schema={name: dtype for name, dtype in PAYMENTS.items() if name not in OPTIONAL},
         orient="row",
     )
 

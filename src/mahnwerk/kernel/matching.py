@@ -13,16 +13,9 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Schema, check_frame
-from mahnwerk.kernel.matching_groups import (
-    Board,
-    Group,
-    OpenClaim,
-    Payment,
-    Tolerance,
-    many_for_one,
-    one_for_many,
-    one_for_one,
-)
+from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment, Tolerance
+from mahnwerk.kernel.matching_cases import by_case, case_pairs, known_pairs, part_payments
+from mahnwerk.kernel.matching_groups import many_for_one, one_for_many, one_for_one
 from mahnwerk.kernel.matching_pairs import amount_pairs, reference_pairs
 from mahnwerk.kernel.matching_weak import by_likeness, leftovers
 
@@ -33,15 +26,22 @@ PAYMENTS: Final[Schema] = {
     "text": pl.String,  # remittance, structured reference, end-to-end id: all that may name a claim
     "name": pl.String,
     "iban": pl.String,
+    "value_on": pl.Date,  # for discounts; null = no discount counts
 }
 OPEN_CLAIMS: Final[Schema] = {
     "claim_id": pl.Int64,
     "debtor_id": pl.Int64,  # the case
     "open_cents": pl.Int64,  # > 0
     "currency": pl.String,
-    "references": pl.List(pl.String),  # invoice number, case and RF reference, mandate, order number …
+    "references": pl.List(pl.String),  # what names the claim: invoice number, order number …
     "name": pl.String,
+    "discount_cents": pl.Int64,  # Skonto: may be deducted …
+    "discount_until": pl.Date,  # … by a payment with value date up to this day
+    "case_references": pl.List(pl.String),  # what names the debtor's case rather than one claim
+    "other_cents": pl.List(pl.Int64),  # other sums that mean the whole claim: principal alone, a demand
 }
+OPTIONAL: Final = ("value_on", "discount_cents", "discount_until", "case_references", "other_cents")
+"""Columns that may be left out; they are null then."""
 KNOWN_PAYERS: Final[Schema] = {"iban": pl.String, "debtor_id": pl.Int64}
 """Accounts that paid for a debtor before, confirmed by a person or by a certain match."""
 
@@ -54,14 +54,22 @@ MATCHES: Final[Schema] = {
     "reasons": pl.List(pl.String),
     "runner_up": pl.List(pl.Int64),
 }
+TELLING_CLAIMS_MIN: Final = 200
+TELLING_SHARE: Final = 0.9
+"""Amounts tell claims apart where there are many and nearly each is unique; prices of a shop do not."""
 
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """What counts as the same amount. A bank charge or rounding may be missing, no more."""
+    """What counts as the same amount, and whether a part of one is booked.
+
+    A bank charge or rounding may be missing, no more. `books_part_payments`: a payment that names a claim or
+    a case beyond doubt, by a payer who is known or alike, is booked although it does not pay it in full.
+    """
 
     tolerance_ppm: int = 50
     tolerance_cents: int = 10
+    books_part_payments: bool = False
 
 
 def propose(
@@ -73,7 +81,9 @@ def propose(
     """Match payments with open claims of one tenant.
 
     How: references found in the text, exactly or one slip away; then groups whose amounts add up, in the
-    order one for one, one for several, several for one; then what is left by likeness, as proposals.
+    order one for one, one for several, several for one; then payments that name a case; then what is left
+    by likeness, as proposals. How sure a reference makes depends on what else it could be: a short or
+    damaged number needs the payer or an amount that no other claim has.
 
     Parameters
     ----------
@@ -81,57 +91,83 @@ def propose(
 
     Returns
     -------
-    MATCHES: every payment in exactly one row.
+    MATCHES: every payment in exactly one row. Reasons are words of a closed list: reference_found,
+    reference_short, reference_one_slip, reference_damaged, references_found, case_named, amount_fits,
+    sum_fits, discount_taken, other_amount, payments_add_up, part_payment, overpaid, payer_alike,
+    payer_known, amount_common, one_reference_damaged, nothing_fits.
 
     Guarantees
     ----------
-    Pure. Row order does not matter. A payment is in one group, a claim in at most one booked group.
-    Currencies are never mixed. Nothing is booked without a reference that names the claim.
+    Pure. Row order does not matter. A payment is in one group; a claim in at most one booked group that
+    pays it in full. Currencies are never mixed. Nothing is booked without a reference that names the claim
+    or its case.
     """
     settings = settings or MatchSettings()
-    payments = check_frame(payments, PAYMENTS, "payments").sort("payment_id")
-    claims = check_frame(claims, OPEN_CLAIMS, "claims").filter(pl.col("open_cents") > 0).sort("claim_id")
+    payments = check_frame(_whole(payments, PAYMENTS), PAYMENTS, "payments").sort("payment_id")
+    claims = check_frame(_whole(claims, OPEN_CLAIMS), OPEN_CLAIMS, "claims")
+    claims = claims.filter(pl.col("open_cents") > 0).sort("claim_id")
     board = _board(payments, claims, known_payers, settings)
     one_for_one(board)
     one_for_many(board)
     many_for_one(board)
     by_likeness(board)
-    proposals = leftovers(board)
-    return _frame(board, proposals)
+    by_case(board, books_part_payments=settings.books_part_payments)
+    if settings.books_part_payments:
+        part_payments(board)
+    return _frame(board, leftovers(board))
+
+
+def _whole(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    missing = [name for name in OPTIONAL if name in schema and name not in frame.columns]
+    return frame.with_columns(pl.lit(None, schema[name]).alias(name) for name in missing)
 
 
 def _board(
     payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame | None, settings: MatchSettings
 ) -> Board:
-    pairs = pl.concat(
-        [
-            reference_pairs(payments, claims),
-            amount_pairs(payments, claims, settings.tolerance_ppm, settings.tolerance_cents),
-        ]
-    )
+    found = [
+        reference_pairs(payments, claims),
+        amount_pairs(payments, claims, settings.tolerance_ppm, settings.tolerance_cents),
+    ]
+    named_cases = case_pairs(payments, claims)
+    if known is not None:
+        known = check_frame(known, KNOWN_PAYERS, "known_payers")
+        found.append(known_pairs(payments, claims, known))
+    pairs = pl.concat(found)
     # Only claims that some evidence names become Python objects; a million others stay columns.
-    named = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")
-    debtors = named.select("debtor_id").unique()
-    relevant = claims.join(debtors, on="debtor_id", how="semi")
+    evident = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")
+    debtors = pl.concat([evident.select("debtor_id"), named_cases.select("debtor_id")]).unique()
+    counts = claims.group_by("currency", "open_cents").agg(same_amount=pl.len())
+    relevant = claims.join(debtors, on="debtor_id", how="semi").join(
+        counts, on=["currency", "open_cents"], how="left", maintain_order="left"
+    )
     board = Board(
-        {row[0]: Payment(*row) for row in payments.iter_rows()},
-        {row[0]: _open_claim(row) for row in relevant.iter_rows()},
+        {row["payment_id"]: Payment(**row) for row in payments.iter_rows(named=True)},
+        {row["claim_id"]: OpenClaim.of(row) for row in relevant.iter_rows(named=True)},
         Tolerance(settings.tolerance_ppm, settings.tolerance_cents),
+        telling=_telling(counts),
     )
     if known is not None:
-        for iban, debtor_id in check_frame(known, KNOWN_PAYERS, "known_payers").iter_rows():
+        for iban, debtor_id in known.iter_rows():
             board.payer_debtors.setdefault(iban, set()).add(debtor_id)
-    currency = {payment_id: payment.currency for payment_id, payment in board.payments.items()}
+    for payment_id, debtor_id, is_checked in named_cases.sort("payment_id", "debtor_id").iter_rows():
+        board.named_cases.setdefault(payment_id, {})[debtor_id] = is_checked
     ordered = pairs.sort("payment_id", "claim_id", "evidence", "token")
     for payment_id, claim_id, evidence, token, _, _ in ordered.iter_rows():
-        if board.claims[claim_id].currency == currency[payment_id]:
+        if board.claims[claim_id].currency == board.payments[payment_id].currency:
             board.add(payment_id, claim_id, evidence, token)
     return board
 
 
-def _open_claim(row: tuple[Any, ...]) -> OpenClaim:
-    claim_id, debtor_id, open_cents, currency, references, name = row
-    return OpenClaim(claim_id, debtor_id, open_cents, currency, tuple(references or ()), name)
+def _telling(counts: pl.DataFrame) -> frozenset[str]:
+    """Currencies in which an amount that occurs once points to its claim."""
+    shares = counts.group_by("currency").agg(
+        claims=pl.col("same_amount").sum(), alone=(pl.col("same_amount") == 1).sum()
+    )
+    clear = shares.filter(
+        (pl.col("claims") >= TELLING_CLAIMS_MIN) & (pl.col("alone") >= TELLING_SHARE * pl.col("claims"))
+    )
+    return frozenset(clear["currency"].to_list())
 
 
 def _frame(board: Board, proposals: Iterable[Group]) -> pl.DataFrame:

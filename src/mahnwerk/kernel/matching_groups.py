@@ -1,6 +1,6 @@
 """From pairs to groups: which payments together pay which claims together.
 
-Three shapes are certain when references and amounts agree: one payment for one claim, one payment for
+Three shapes can be certain when references and amounts agree: one payment for one claim, one payment for
 several claims, several payments for one claim. Whatever else remains is a proposal or suspense.
 """
 
@@ -8,132 +8,49 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
-from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, ONE_SLIP
-from mahnwerk.kernel.names import similarity
+from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment
+from mahnwerk.kernel.matching_pairs import EXACT, ONE_SLIP, SHORT, TWO_SLIPS
 from mahnwerk.kernel.references import likeness
 
 CHOICES_MAX = 4_000
 """Combinations looked at for one payment; a longer list is for a person."""
-
-
-@dataclass(frozen=True)
-class Payment:
-    payment_id: int
-    amount_cents: int
-    currency: str
-    text: str
-    name: str
-    iban: str
-
-
-@dataclass(frozen=True)
-class OpenClaim:
-    claim_id: int
-    debtor_id: int
-    open_cents: int
-    currency: str
-    references: tuple[str, ...]
-    name: str
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far an amount may differ and still mean the same thing."""
-
-    ppm: int
-    cents: int
-
-    def covers(self, owed: int, paid: int) -> bool:
-        """Paid in full, or short by a bank charge or a rounding; one or two cents over are rounding."""
-        short = owed - paid
-        return -2 <= short <= max(self.cents, owed * self.ppm // 1_000_000)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Payments that together pay claims together."""
-
-    payment_ids: tuple[int, ...]
-    claim_ids: tuple[int, ...]
-    reasons: tuple[str, ...]
-    confidence: float
-    is_certain: bool
-    runner_up: tuple[int, ...] = ()
-
-
-@dataclass
-class Board:
-    """All payments and claims with their evidence, and what has been grouped so far."""
-
-    payments: dict[int, Payment]
-    claims: dict[int, OpenClaim]
-    tolerance: Tolerance
-    by_payment: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
-    by_claim: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
-    tokens: dict[int, dict[str, dict[int, int]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
-    )
-    groups: list[Group] = field(default_factory=list)
-    done_payments: set[int] = field(default_factory=set)
-    done_claims: set[int] = field(default_factory=set)
-    payer_debtors: dict[str, set[int]] = field(default_factory=dict)
-    _by_debtor: dict[int, list[OpenClaim]] = field(default_factory=dict)
-
-    def claims_of(self, debtor_id: int) -> list[OpenClaim]:
-        if not self._by_debtor:
-            for claim in self.claims.values():
-                self._by_debtor.setdefault(claim.debtor_id, []).append(claim)
-        return self._by_debtor.get(debtor_id, [])
-
-    def add(self, payment_id: int, claim_id: int, evidence: int, token: str) -> None:
-        best = max(evidence, self.by_payment[payment_id].get(claim_id, 0))
-        self.by_payment[payment_id][claim_id] = best
-        self.by_claim[claim_id][payment_id] = best
-        if token:
-            known = self.tokens[payment_id][token]
-            known[claim_id] = max(evidence, known.get(claim_id, 0))
-
-    def take(self, group: Group) -> None:
-        self.groups.append(group)
-        self.done_payments.update(group.payment_ids)
-        self.done_claims.update(group.claim_ids)
-
-    def open_pairs(self, payment_id: int, at_least: int) -> dict[int, int]:
-        return {
-            claim_id: evidence
-            for claim_id, evidence in self.by_payment[payment_id].items()
-            if evidence >= at_least and claim_id not in self.done_claims
-        }
-
-    def knows_payer(self, payment: Payment, claim: OpenClaim) -> float:
-        """1 where the account paid for this debtor before, else how alike the names are."""
-        if payment.iban and claim.debtor_id in self.payer_debtors.get(payment.iban, ()):
-            return 1.0
-        return similarity(payment.name, claim.name)
+WORDS = {EXACT: "reference_found", SHORT: "reference_short", ONE_SLIP: "reference_one_slip"}
+CONFIDENCE = {EXACT: 0.99, SHORT: 0.98, ONE_SLIP: 0.98, TWO_SLIPS: 0.97}
+UNSURE = 0.85
+"""Confidence of a proposal whose reference and amount fit, but not beyond doubt."""
 
 
 def one_for_one(board: Board) -> None:
     """A payment whose amount fits exactly one of the claims its text names."""
-    for payment_id, payment in board.payments.items():
-        if payment_id in board.done_payments:
-            continue
-        pairs = board.open_pairs(payment_id, ONE_SLIP)
+    for payment in board.open_payments():
+        payment_id = payment.payment_id
+        pairs = board.open_pairs(payment_id, TWO_SLIPS)
         fitting = {
-            claim_id: evidence
+            claim_id: (evidence, how)
             for claim_id, evidence in pairs.items()
-            if board.tolerance.covers(board.claims[claim_id].open_cents, payment.amount_cents)
+            if (how := board.fit([board.claims[claim_id]], payment.amount_cents, payment.value_on))
         }
         if not fitting:
             continue
-        best = _best(board, payment, fitting)
+        best = _best(board, payment, {claim_id: evidence for claim_id, (evidence, _) in fitting.items()})
         rivals = tuple(claim_id for claim_id in fitting if claim_id not in best)
         if len(best) == 1:
-            exact = fitting[best[0]] == EXACT
-            reasons = ("reference_found" if exact else "reference_one_slip", "amount_fits")
-            board.take(Group((payment_id,), (best[0],), reasons, 0.99 if exact else 0.98, True, rivals[:1]))
+            evidence, how = fitting[best[0]]
+            sure = board.is_sure(payment, [board.claims[best[0]]], evidence)
+            reasons = (WORDS.get(evidence, "reference_damaged"), how, *(() if sure else ("amount_common",)))
+            board.take(
+                Group(
+                    (payment_id,), best_ids(best), reasons, CONFIDENCE[evidence] if sure else UNSURE, sure,
+                    rivals[:1],
+                )
+            )  # fmt: skip
+
+
+def best_ids(best: Sequence[int]) -> tuple[int, ...]:
+    """The claims of a group, in order."""
+    return tuple(sorted(best))
 
 
 def _best(board: Board, payment: Payment, fitting: dict[int, int]) -> list[int]:
@@ -151,17 +68,27 @@ def _best(board: Board, payment: Payment, fitting: dict[int, int]) -> list[int]:
 
 def one_for_many(board: Board) -> None:
     """A payment whose text names several claims that add up to it."""
-    for payment_id, payment in board.payments.items():
-        if payment_id in board.done_payments:
-            continue
-        pairs = board.open_pairs(payment_id, ONE_SLIP)
+    for payment in board.open_payments():
+        payment_id = payment.payment_id
+        pairs = board.open_pairs(payment_id, TWO_SLIPS)
         if len(pairs) < 1:
             continue
         solutions = _sums(board, payment, _choices(board, payment_id, pairs))
         if len(solutions) == 1:
             chosen, how = solutions[0]
             if len(chosen) > 1:
-                board.take(Group((payment_id,), chosen, ("references_found", "sum_fits", *how), 0.98, True))
+                sure = _is_sure_list(board, payment, chosen, pairs)
+                reasons = ("references_found", *how)
+                board.take(Group((payment_id,), chosen, reasons, 0.98 if sure else UNSURE, sure))
+
+
+def _is_sure_list(board: Board, payment: Payment, chosen: Sequence[int], pairs: dict[int, int]) -> bool:
+    """Two references of one debtor as written, with a sum that fits, are no accident; else the weakest counts."""
+    claims = [board.claims[claim_id] for claim_id in chosen]
+    evidence = [pairs.get(claim_id, TWO_SLIPS) for claim_id in chosen]
+    if sum(strength >= SHORT for strength in evidence) >= 2 and min(evidence) >= SHORT:
+        return True
+    return board.is_sure(payment, claims, min(evidence))
 
 
 def _choices(board: Board, payment_id: int, pairs: dict[int, int]) -> dict[int, list[list[int]]]:
@@ -192,9 +119,10 @@ def _sums(
     found: dict[tuple[int, ...], tuple[str, ...]] = {}
     for debtor_id, tokens in choices.items():
         for chosen in islice(_pick(tokens), CHOICES_MAX):
-            total = sum(board.claims[c].open_cents for c in chosen)
-            if board.tolerance.covers(total, payment.amount_cents):
-                found.setdefault(tuple(sorted(chosen)), ())
+            claims = [board.claims[c] for c in chosen]
+            fit = board.fit(claims, payment.amount_cents, payment.value_on)
+            if fit:
+                found.setdefault(tuple(sorted(chosen)), ("sum_fits",) if fit == "amount_fits" else (fit,))
         if not found:
             found.update(_with_missing(board, payment, debtor_id, tokens))
     if len(found) > 1:
@@ -245,14 +173,14 @@ def _with_missing(
             ):
                 continue
             if likeness(payment.text, claim.references) >= 0.7:
-                found[tuple(sorted((*chosen, claim.claim_id)))] = ("one_reference_damaged",)
+                found[tuple(sorted((*chosen, claim.claim_id)))] = ("sum_fits", "one_reference_damaged")
     return found
 
 
 def many_for_one(board: Board) -> None:
     """Several payments whose texts name the same claim and that add up to it."""
     order = sorted(board.by_claim, key=lambda c: -len(board.by_claim[c]))
-    for least in (EXACT, ONE_SLIP):
+    for least in (EXACT, TWO_SLIPS):
         for claim_id in order:
             if claim_id in board.done_claims:
                 continue
@@ -260,16 +188,19 @@ def many_for_one(board: Board) -> None:
             payers = [
                 board.payments[p]
                 for p, evidence in board.by_claim[claim_id].items()
-                if evidence >= least and p not in board.done_payments and evidence > AMOUNT
+                if evidence >= least and p not in board.done_payments
             ]
             payers = [
                 p for p in payers if p.currency == claim.currency and p.amount_cents < claim.open_cents + 3
             ]
             solutions = _payment_sums(board, claim, payers)
             if len(solutions) == 1:
-                board.take(
-                    Group(solutions[0], (claim_id,), ("reference_found", "payments_add_up"), 0.98, True)
+                sure = all(
+                    board.is_sure(board.payments[p], [claim], board.by_claim[claim_id][p])
+                    for p in solutions[0]
                 )
+                reasons = ("reference_found", "payments_add_up")
+                board.take(Group(solutions[0], (claim_id,), reasons, 0.98 if sure else UNSURE, sure))
 
 
 def _payment_sums(board: Board, claim: OpenClaim, payers: Sequence[Payment]) -> list[tuple[int, ...]]:
@@ -278,6 +209,9 @@ def _payment_sums(board: Board, claim: OpenClaim, payers: Sequence[Payment]) -> 
     found = []
     for mask in range(3, 1 << len(payers)):
         chosen = [payers[i] for i in range(len(payers)) if mask >> i & 1]
-        if len(chosen) > 1 and board.tolerance.covers(claim.open_cents, sum(p.amount_cents for p in chosen)):
+        if len(chosen) < 2:
+            continue
+        days = [p.value_on for p in chosen if p.value_on]
+        if board.fit([claim], sum(p.amount_cents for p in chosen), max(days, default=None)):
             found.append(tuple(sorted(p.payment_id for p in chosen)))
     return found

@@ -1,7 +1,7 @@
 """Which payment may mean which claim: every pair that evidence supports, with its evidence.
 
-Evidence, strongest first: a reference found as written, a reference one slip away, the same amount in the
-same currency. Nothing is decided here.
+Evidence, strongest first: a reference found as written, the digits of a short one, a reference one slip
+away, two slips, the same amount in the same currency. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ import polars as pl
 
 from mahnwerk.kernel.references import distance, forms, tokens, with_slips
 
-EXACT: Final = 3
-ONE_SLIP: Final = 2
+EXACT: Final = 5
+"""The reference as written, long enough or with its letters to be nothing else."""
+SHORT: Final = 4
+"""The digits of a short reference; a date or a customer number may look the same."""
+ONE_SLIP: Final = 3
+TWO_SLIPS: Final = 2
 AMOUNT: Final = 1
+SURE_DIGITS: Final = 8
 
 SAME_AMOUNT_MAX: Final = 40
 """More open claims of one amount than this say nothing about any of them (the 19.90 of every shop)."""
@@ -45,7 +50,7 @@ def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFram
     exact = found.join(known, left_on="token", right_on="reference", how="inner").select(
         "payment_id",
         "claim_id",
-        pl.lit(EXACT, pl.Int8).alias("evidence"),
+        _exactness(pl.col("token")),
         "token",
         pl.col("token").alias("reference"),
         pl.lit(0, pl.Int8).alias("slips"),
@@ -53,6 +58,11 @@ def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFram
     settled = exact.select("payment_id", "token").unique()
     open_tokens = found.join(settled, on=["payment_id", "token"], how="anti")
     return pl.concat([exact, _near(open_tokens, known)]).unique()
+
+
+def _exactness(token: pl.Expr) -> pl.Expr:
+    is_sure = (token.str.len_chars() >= SURE_DIGITS) | token.str.contains(r"[A-Z]")
+    return pl.when(is_sure).then(pl.lit(EXACT)).otherwise(pl.lit(SHORT)).cast(pl.Int8).alias("evidence")
 
 
 def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +89,11 @@ def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .select(
             "payment_id",
             "claim_id",
-            pl.lit(ONE_SLIP, pl.Int8).alias("evidence"),
+            pl.when(pl.col("slips") == 1)
+            .then(pl.lit(ONE_SLIP))
+            .otherwise(pl.lit(TWO_SLIPS))
+            .cast(pl.Int8)
+            .alias("evidence"),
             "token",
             "reference",
             "slips",

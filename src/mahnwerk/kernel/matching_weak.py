@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from mahnwerk.kernel.matching_groups import Board, Group, OpenClaim, Payment
-from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, ONE_SLIP
+from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT, Board, Group, OpenClaim, Payment
+from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, ONE_SLIP, SHORT, TWO_SLIPS
 from mahnwerk.kernel.references import likeness
 
 LIKENESS_CERTAIN = 0.72
@@ -15,13 +15,12 @@ LIKENESS_CERTAIN = 0.72
 
 def by_likeness(board: Board) -> None:
     """One payment, one claim: the amount fits this claim alone and most of its reference is there."""
-    for payment_id, payment in board.payments.items():
-        if payment_id in board.done_payments:
-            continue
+    for payment in board.open_payments():
+        payment_id = payment.payment_id
         fitting = [
             board.claims[claim_id]
             for claim_id in board.open_pairs(payment_id, AMOUNT)
-            if board.tolerance.covers(board.claims[claim_id].open_cents, payment.amount_cents)
+            if board.fit([board.claims[claim_id]], payment.amount_cents, payment.value_on)
         ]
         if not fitting:
             continue
@@ -29,7 +28,9 @@ def by_likeness(board: Board) -> None:
         (best, like, known), claim = scored[0]
         rival = scored[1][0][0] if len(scored) > 1 else 0.0
         runner_up = (scored[1][1].claim_id,) if len(scored) > 1 else ()
-        certain = like >= LIKENESS_CERTAIN and best - rival >= 0.25
+        # Alone in its amount, or paid by a payer like the debtor and not one of a price everybody pays.
+        backed = board.is_telling([claim]) or (known >= ALIKE_SURE and claim.same_amount < COMMON_AMOUNT)
+        certain = like >= LIKENESS_CERTAIN and best - rival >= 0.25 and backed
         if certain:
             reasons = ("amount_fits", "reference_damaged", *(("payer_alike",) if known >= 0.7 else ()))
             board.take(Group((payment_id,), (claim.claim_id,), reasons, 0.96, True, runner_up))
@@ -43,7 +44,8 @@ def _score(board: Board, payment: Payment, claim: OpenClaim) -> tuple[float, flo
 
 def leftovers(board: Board) -> list[Group]:
     """A first proposal for what is left, several payments together where they add up; else suspense."""
-    proposals = list(_several_payments(board))
+    proposals = _hinted(board)
+    proposals += _several_payments(board, {p for group in proposals for p in group.payment_ids})
     proposed = {payment_id for group in proposals for payment_id in group.payment_ids}
     for payment_id, payment in board.payments.items():
         if payment_id not in board.done_payments and payment_id not in proposed:
@@ -51,12 +53,25 @@ def leftovers(board: Board) -> list[Group]:
     return proposals
 
 
-def _several_payments(board: Board) -> Iterator[Group]:
-    """Payments of one payer that add up to one claim, when at least one of them names it."""
+def _hinted(board: Board) -> list[Group]:
+    """Groups that fitted but were not sure, as long as their payments and claims are still free."""
+    groups: list[Group] = []
     taken: set[int] = set()
+    for group in dict.fromkeys(board.hints[p] for p in sorted(board.hints)):
+        payments = set(group.payment_ids)
+        if payments & (taken | board.done_payments) or board.done_claims & set(group.claim_ids):
+            continue
+        taken |= payments
+        groups.append(group)
+    return groups
+
+
+def _several_payments(board: Board, hinted: set[int]) -> Iterator[Group]:
+    """Payments of one payer that add up to one claim, when at least one of them names it."""
+    taken: set[int] = set(hinted)
     by_payer: dict[tuple[str, str], list[Payment]] = {}
     for payment in board.payments.values():
-        if payment.payment_id not in board.done_payments:
+        if payment.payment_id not in board.done_payments and payment.payment_id not in hinted:
             by_payer.setdefault((payment.name, payment.currency), []).append(payment)
     for mates in by_payer.values():
         for width in (2, 3, 4):
@@ -75,7 +90,7 @@ def _several_payments(board: Board) -> Iterator[Group]:
 
 def _named_together(board: Board, chosen: tuple[Payment, ...]) -> OpenClaim | None:
     total = sum(p.amount_cents for p in chosen)
-    candidates = {claim_id for p in chosen for claim_id in board.open_pairs(p.payment_id, ONE_SLIP)}
+    candidates = {claim_id for p in chosen for claim_id in board.open_pairs(p.payment_id, TWO_SLIPS)}
     for claim_id in sorted(candidates):
         claim = board.claims[claim_id]
         if board.tolerance.covers(claim.open_cents, total):
@@ -88,15 +103,21 @@ def _single(board: Board, payment: Payment) -> Group:
     scored = []
     for claim_id, evidence in pairs.items():
         claim = board.claims[claim_id]
-        fits = board.tolerance.covers(claim.open_cents, payment.amount_cents)
+        fits = board.fit([claim], payment.amount_cents, payment.value_on)
         score, _, known = _score(board, payment, claim)
-        weight = 0.5 * score + (0.35 if fits else 0.0) + {EXACT: 0.15, ONE_SLIP: 0.1}.get(evidence, 0.0)
+        weight = (
+            0.5 * score
+            + (0.35 if fits else 0.0)
+            + {EXACT: 0.15, SHORT: 0.12, ONE_SLIP: 0.1, TWO_SLIPS: 0.05}.get(evidence, 0.0)
+        )
         reasons = tuple(
             word
             for word, holds in (
                 ("reference_found", evidence == EXACT),
+                ("reference_short", evidence == SHORT),
                 ("reference_one_slip", evidence == ONE_SLIP),
-                ("amount_fits", fits),
+                ("reference_damaged", evidence == TWO_SLIPS),
+                (fits or "amount_fits", fits),
                 ("part_payment", not fits and payment.amount_cents < claim.open_cents),
                 ("payer_alike", known >= 0.7),
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 import polars as pl
 from rapidfuzz import fuzz
@@ -67,8 +66,9 @@ def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
     for width in (1, 2, 3):
         for start in range(len(pieces) - width + 1):
             found["".join(pieces[start : start + width])] = None
-    for first, second in pairwise(words):
-        found[first + second] = None
+    for width in (2, 3, 4):
+        for start in range(len(words) - width + 1):
+            found["".join(words[start : start + width])] = None
     found.update(dict.fromkeys(_cuts("".join(pieces) if _is_glued(pieces) else "", lengths)))
     return [
         token for token in found if SIGNIFICANT_MIN <= len(token) <= 35 and any(c.isdigit() for c in token)

@@ -1,0 +1,192 @@
+"""The board of matching: payments, claims, the evidence between them, and what has been decided so far."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mahnwerk.kernel.matching_pairs import EXACT, ONE_SLIP, SHORT
+from mahnwerk.kernel.names import similarity
+
+COMMON_AMOUNT: Final = 3
+"""From so many open claims of one amount on, the amount confirms nothing."""
+ALIKE_SURE: Final = 0.85
+ALIKE_SOME: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Payment:
+    payment_id: int
+    amount_cents: int
+    currency: str
+    text: str
+    name: str
+    iban: str
+    value_on: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class OpenClaim:
+    claim_id: int
+    debtor_id: int
+    open_cents: int
+    currency: str
+    references: tuple[str, ...]
+    name: str
+    discount_cents: int = 0
+    discount_until: dt.date | None = None
+    other_cents: tuple[int, ...] = ()
+    same_amount: int = 1  # open claims of this currency and amount, itself included
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> OpenClaim:
+        """A claim from its row of OPEN_CLAIMS with `same_amount`."""
+        return cls(
+            row["claim_id"],
+            row["debtor_id"],
+            row["open_cents"],
+            row["currency"],
+            tuple(row["references"] or ()),
+            row["name"],
+            row["discount_cents"] or 0,
+            row["discount_until"],
+            tuple(cents for cents in row["other_cents"] or () if cents and cents != row["open_cents"]),
+            row["same_amount"],
+        )
+
+    def after_discount(self, value_on: dt.date | None) -> int:
+        """What pays this claim on a day, with the discount where it is still in time."""
+        if self.discount_cents and self.discount_until and value_on and value_on <= self.discount_until:
+            return self.open_cents - self.discount_cents
+        return self.open_cents
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an amount may differ and still mean the same thing."""
+
+    ppm: int
+    cents: int
+
+    def covers(self, owed: int, paid: int) -> bool:
+        """Paid in full, or short by a bank charge or a rounding; one or two cents over are rounding."""
+        short = owed - paid
+        return -2 <= short <= max(self.cents, owed * self.ppm // 1_000_000)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Payments that together pay claims together."""
+
+    payment_ids: tuple[int, ...]
+    claim_ids: tuple[int, ...]
+    reasons: tuple[str, ...]
+    confidence: float
+    is_certain: bool
+    runner_up: tuple[int, ...] = ()
+
+
+@dataclass
+class Board:
+    """All payments and claims with their evidence, and what has been grouped so far."""
+
+    payments: dict[int, Payment]
+    claims: dict[int, OpenClaim]
+    tolerance: Tolerance
+    telling: frozenset[str] = frozenset()
+    by_payment: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    by_claim: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    tokens: dict[int, dict[str, dict[int, int]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    groups: list[Group] = field(default_factory=list)
+    hints: dict[int, Group] = field(default_factory=dict)
+    done_payments: set[int] = field(default_factory=set)
+    done_claims: set[int] = field(default_factory=set)
+    payer_debtors: dict[str, set[int]] = field(default_factory=dict)
+    named_cases: dict[int, dict[int, bool]] = field(default_factory=dict)
+    """payment → cases its text names; True = by a reference with check digits."""
+    _by_debtor: dict[int, list[OpenClaim]] = field(default_factory=dict)
+
+    def claims_of(self, debtor_id: int) -> list[OpenClaim]:
+        if not self._by_debtor:
+            for claim in self.claims.values():
+                self._by_debtor.setdefault(claim.debtor_id, []).append(claim)
+        return self._by_debtor.get(debtor_id, [])
+
+    def add(self, payment_id: int, claim_id: int, evidence: int, token: str) -> None:
+        best = max(evidence, self.by_payment[payment_id].get(claim_id, 0))
+        self.by_payment[payment_id][claim_id] = best
+        self.by_claim[claim_id][payment_id] = best
+        if token:
+            known = self.tokens[payment_id][token]
+            known[claim_id] = max(evidence, known.get(claim_id, 0))
+
+    def take(self, group: Group, *, closes: bool = True) -> None:
+        """Book a certain group; keep an uncertain one as the first proposal for its payments."""
+        if not group.is_certain:
+            for payment_id in group.payment_ids:
+                self.hints.setdefault(payment_id, group)
+            return
+        self.groups.append(group)
+        self.done_payments.update(group.payment_ids)
+        if closes:
+            self.done_claims.update(group.claim_ids)
+
+    def open_payments(self) -> list[Payment]:
+        return [p for payment_id, p in self.payments.items() if payment_id not in self.done_payments]
+
+    def open_pairs(self, payment_id: int, at_least: int) -> dict[int, int]:
+        return {
+            claim_id: evidence
+            for claim_id, evidence in self.by_payment[payment_id].items()
+            if evidence >= at_least and claim_id not in self.done_claims
+        }
+
+    def fit(self, claims: Sequence[OpenClaim], paid: int, value_on: dt.date | None) -> str:
+        """Why a sum pays these claims in full: amount_fits, discount_taken, other_amount; "" = it does not."""
+        covers = self.tolerance.covers
+        if covers(sum(claim.open_cents for claim in claims), paid):
+            return "amount_fits"
+        lowered = sum(claim.after_discount(value_on) for claim in claims)
+        if lowered < sum(claim.open_cents for claim in claims) and covers(lowered, paid):
+            return "discount_taken"
+        for place in range(max((len(claim.other_cents) for claim in claims), default=0)):
+            total = sum(
+                claim.other_cents[place] if place < len(claim.other_cents) else claim.open_cents
+                for claim in claims
+            )
+            if covers(total, paid):
+                return "other_amount"
+        return ""
+
+    def knows_payer(self, payment: Payment, claim: OpenClaim) -> float:
+        """1 where the account paid for this debtor before, else how alike the names are."""
+        if payment.iban and claim.debtor_id in self.payer_debtors.get(payment.iban, ()):
+            return 1.0
+        return similarity(payment.name, claim.name)
+
+    def is_telling(self, claims: Sequence[OpenClaim]) -> bool:
+        """The amount of each claim points to it alone."""
+        return all(claim.same_amount == 1 and claim.currency in self.telling for claim in claims)
+
+    def is_sure(self, payment: Payment, claims: Sequence[OpenClaim], evidence: int) -> bool:
+        """Whether this evidence, with an amount that fits, leaves no other reading.
+
+        A reference as written is enough unless the amount is one of many and the payer is a stranger: then
+        it may be a slip for a neighbour's number. A short or damaged one needs the payer, or an amount that
+        no other claim has.
+        """
+        alike = max(self.knows_payer(payment, claim) for claim in claims)
+        is_common = any(claim.same_amount >= COMMON_AMOUNT for claim in claims)
+        if evidence >= EXACT:
+            named = any(claim.debtor_id in self.named_cases.get(payment.payment_id, ()) for claim in claims)
+            return not is_common or alike >= ALIKE_SOME or named or not payment.name
+        if self.is_telling(claims):
+            return True
+        if evidence in (SHORT, ONE_SLIP):
+            return alike >= ALIKE_SURE
+        return alike >= ALIKE_SURE and not is_common
