@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,9 +14,11 @@ import pypdf
 import pypdfium2
 import pytest
 import zxingcpp
+from PIL import Image
 from tests.letters import samples
 
 from mahnwerk.frames import Role
+from mahnwerk.letters.check import refusals
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.glyphs import undrawable
 from mahnwerk.letters.model import Letter, LetterError, Party
@@ -260,3 +263,27 @@ def test_the_day_of_the_letter_is_in_the_file() -> None:
     later = replace(letter, dated_on=date(2026, 11, 22))
     assert render(letter).sha256 != render(later).sha256
     assert b"20261122" in render(later).pdf
+
+
+def test_threads_may_render_at_once() -> None:
+    letters = [samples.letter(case_reference=f"MW-{number}") for number in range(8)]
+    alone = [render(letter).sha256 for letter in letters]
+    with ThreadPoolExecutor(4) as pool:
+        assert [rendered.sha256 for rendered in pool.map(render, letters)] == alone
+
+
+def test_before_due_names_the_due_date_where_no_other_day_is_set() -> None:
+    letter = samples.letter("notice_before_due", pay_by=None, items=(samples.item(due_on=date(2026, 12, 1)),))
+    rendered = render(letter)
+    assert rendered.subject == "Bald fällig: 84,90 € bis 01.12.2026".replace(" €", "\u00a0€")
+    assert "bis 1. Dezember 2026" in rendered.text
+    assert refusals(letter, rendered, by_post=True) == []
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_logo_takes_the_place_of_the_name(kind: str) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (300, 100), "teal").save(stream, kind)
+    sender = replace(samples.SHOP, logo=stream.getvalue())
+    reader = pypdf.PdfReader(io.BytesIO(render(samples.letter(sender=sender)).pdf))
+    assert len(reader.pages[0].images) == 1

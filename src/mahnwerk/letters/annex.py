@@ -34,7 +34,7 @@ def _item_row(context: Context, item: Item) -> tuple[str, ...]:
         day_short(item.due_on, language),
         status if item.is_demanded else f"{status} *".strip(),
         context.money(item.original_cents),
-        context.money(item.principal_open_cents),
+        context.money(item.principal_open_cents) if item.principal_open_cents else "–",
     )
 
 

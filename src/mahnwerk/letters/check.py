@@ -98,7 +98,7 @@ def _parts(letter: Letter, text: str) -> Iterator[Finding]:
         needed["part.amount"] = money(letter.demand_cents, letter.currency, letter.language)
         needed["part.reference"] = spaced(clean(letter.rf_reference))
     if letter.is_demanding:
-        needed["part.pay_by"] = day_long(letter.pay_by, letter.language) if letter.pay_by else ""
+        needed["part.pay_by"] = day_long(letter.last_day, letter.language) if letter.last_day else ""
         needed["part.as_of"] = day_long(letter.as_of_on, letter.language)
     for rule, value in needed.items():
         name = rule.removeprefix("part.").replace("_", " ")
@@ -206,11 +206,11 @@ def _offer(letter: Letter) -> Iterator[Finding]:
 
 
 def _days(letter: Letter) -> Iterator[Finding]:
-    if letter.pay_by is None:
+    if letter.last_day is None:
         return
-    if letter.pay_by <= letter.dated_on:
+    if letter.last_day <= letter.dated_on:
         yield _refuse("figure.pay_by", "The last day to pay is not after the letter's date.")
-    elif letter.is_consumer and letter.pay_by < letter.dated_on + timedelta(days=CONSUMER_DAYS_MIN):
+    elif letter.is_consumer and letter.last_day < letter.dated_on + timedelta(days=CONSUMER_DAYS_MIN):
         yield Finding("figure.pay_by", False, f"Leaves a consumer less than {CONSUMER_DAYS_MIN} days.")
 
 

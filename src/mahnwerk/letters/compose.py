@@ -104,7 +104,7 @@ def _guard(letter: Letter) -> None:
         raise LetterError(f"language {letter.language!r}: letters are written in {', '.join(LANGUAGES)}")
     if not letter.items:
         raise LetterError(f"letter for {letter.case_reference}: lists no claim")
-    if letter.is_demanding and letter.pay_by is None:
+    if letter.is_demanding and letter.last_day is None:
         raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
     if not recipient_name(letter.recipient):
         raise LetterError(

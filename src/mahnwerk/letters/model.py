@@ -260,6 +260,13 @@ class Letter:
     grounds: frozenset[str] = frozenset()
 
     @property
+    def last_day(self) -> date | None:
+        """The day named to pay by; before anything is due, the first due date if no other is named."""
+        if self.pay_by is None and self.template == "notice_before_due":
+            return min((item.due_on for item in self.demanded_items), default=None)
+        return self.pay_by
+
+    @property
     def demanded_items(self) -> tuple[Item, ...]:
         """The items this letter asks to be paid."""
         return tuple(item for item in self.items if item.is_demanded)

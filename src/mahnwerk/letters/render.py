@@ -1,6 +1,6 @@
 """One letter to PDF, text and HTML: `render`. Pure: the same letter gives the same bytes.
 
-One compiler per process is kept and fed a new data string for each letter; the template, the font and
+One compiler per thread is kept and fed a new data string for each letter; the template, the font and
 what they parse to stay in its memory.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,13 +21,15 @@ import typst
 from mahnwerk.letters.compose import compose
 from mahnwerk.letters.document import Document
 from mahnwerk.letters.giro import giro_svg
-from mahnwerk.letters.glyphs import undrawable
+from mahnwerk.letters.glyphs import FONT_FILE, undrawable
 from mahnwerk.letters.model import Letter, LetterError, Rendered
 from mahnwerk.letters.twins import html_twin, text_twin
 from mahnwerk.letters.wording import Wording
 
 PDF_STANDARDS: Final = ("ua-1", "a-3a")
 """Accessible (ISO 14289-1) and made to be kept (ISO 19005-3, level A); the engine checks both."""
+_HERE: Final = Path(__file__).parent
+_threads: Final = threading.local()
 LOGO_BYTES_MAX: Final = 300_000
 LOGO_MM: Final = (70.0, 18.0)
 """Widest and tallest a logo is printed."""
@@ -72,21 +74,23 @@ def render(letter: Letter, wording: Wording | None = None) -> Rendered:
 def template_hash(wording_hash: str) -> str:
     """Hash over wording, page template and font: what a letter's look depends on beside its data."""
     digest = hashlib.sha256(wording_hash.encode())
-    folder = files("mahnwerk.letters")
-    digest.update((folder / "templates" / "letter.typ").read_bytes())
-    digest.update((folder / "fonts" / "SourceSans3-wght.ttf").read_bytes())
+    digest.update((_HERE / "templates" / "letter.typ").read_bytes())
+    digest.update((_HERE / "fonts" / FONT_FILE).read_bytes())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
 def _compiler() -> Any:
-    """The process's compiler. Only shipped fonts: a letter must not depend on the machine."""
-    with (
-        as_file(files("mahnwerk.letters") / "fonts") as fonts,
-        as_file(files("mahnwerk.letters") / "templates") as root,
-    ):
-        faces = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts)])
-        return typst.Compiler(str(Path(root) / "letter.typ"), root=str(root), font_paths=faces)
+    """This thread's compiler: one cannot be shared while it works.
+
+    Only shipped fonts: a letter must not depend on the machine.
+    """
+    if not hasattr(_threads, "compiler"):
+        faces = typst.Fonts(
+            include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_HERE / "fonts")]
+        )
+        root = _HERE / "templates"
+        _threads.compiler = typst.Compiler(str(root / "letter.typ"), root=str(root), font_paths=faces)
+    return _threads.compiler
 
 
 def _compiled(data: str, document: Document) -> bytes:

@@ -16,7 +16,10 @@ from mahnwerk.letters.model import GROUNDS, TEMPLATES, LetterError
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """Words refused in a letter (pattern: for lower-case text). unless: a ground that allows them; templates: where they may not stand."""
+    """Words refused in a letter; the pattern is for text in small letters.
+
+    unless: a ground that allows them. templates: where they may not stand.
+    """
 
     rule: str
     pattern: re.Pattern[str]
