@@ -23,7 +23,7 @@ from mahnwerk.law import Laws
 PLAN_RULES: Final = {
     "case_known": "The case is in the book.",
     "not_held": "Nothing holds the case today.",
-    "same_step": "The plan of this moment wants the same step, in the same cycle.",
+    "same_step": "The plan of this moment wants the same step of the same procedure, in the same cycle.",
     "same_channel": "… by the same channel.",
     "same_demand": "… asking for the same sum, with the same fee and lump sums.",
     "same_items": "… for the same claims, each at the same step.",
@@ -40,6 +40,7 @@ class MeasureKey:
     """
 
     case_id: int
+    procedure: str
     step_id: str
     cycle: int
     channel: str
@@ -90,6 +91,7 @@ def keys_of(measures: pl.DataFrame, items: pl.DataFrame) -> dict[int, MeasureKey
     return {
         row["case_id"]: MeasureKey(
             case_id=row["case_id"],
+            procedure=row["procedure"],
             step_id=row["step_id"],
             cycle=row["cycle"],
             channel=row["channel"],
@@ -182,7 +184,7 @@ def _compare(
         ("not_held", is_known and not held, reason),
     ]
     parts: tuple[tuple[str, Any, Any], ...] = (
-        ("same_step", (key.step_id, key.cycle), planned and (planned.step_id, planned.cycle)),
+        ("same_step", _place(key), planned and _place(planned)),
         ("same_channel", key.channel, planned and planned.channel),
         ("same_demand", _sums(key), planned and _sums(planned)),
         ("same_items", tuple(sorted(key.items)), planned and planned.items),
@@ -196,6 +198,10 @@ def _compare(
         answers.append((rule, same, detail))
     answers += [(rule, bool(asked.get(rule, False)), "") for rule in RULES]
     return Permit(all(ok for _, ok, _ in answers), tuple(answers), rules_hash)
+
+
+def _place(key: MeasureKey) -> tuple[str, str, int]:
+    return key.procedure, key.step_id, key.cycle
 
 
 def _sums(key: MeasureKey) -> tuple[int, int, int]:
