@@ -1,0 +1,148 @@
+"""The class of every column: may it name a person, is it encrypted, does erasure remove it?
+
+`docs/reference/tables.md` is written from this table (`python -m mahnwerk.records.field_classes`); a model
+field without a class, or a class without a field, fails the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldClass:
+    """What a class of columns means for privacy."""
+
+    name: str
+    is_personal: bool
+    is_encrypted: bool
+    is_erasable: bool
+    meaning: str
+
+
+KEY = FieldClass("key", False, False, False, "ids, numbers and references; no meaning outside the book")
+EVENT = FieldClass(
+    "event", True, False, False, "what happened in a case: pseudonymous, tells nothing once the key is gone"
+)
+BUSINESS = FieldClass("business", False, False, False, "data of a creditor as a business, and its contact")
+TECHNICAL = FieldClass(
+    "technical", False, False, False, "how the programme works: states, counts, hashes of law"
+)
+PAYLOAD = FieldClass(
+    "payload", True, True, True, "names, addresses, bank data; opens with the person's key only"
+)
+TOKEN = FieldClass("token", True, True, True, "keyed hash (HMAC) of something personal, deleted on erasure")
+MARK = FieldClass(
+    "mark", True, True, False, "keyed hash (HMAC) that proves sameness; says nothing without the key"
+)
+SECRET = FieldClass("secret", False, True, True, "a wrapped key, in the key store apart from the data")
+CLASSES = (KEY, EVENT, BUSINESS, TECHNICAL, PAYLOAD, TOKEN, MARK, SECRET)
+
+_TABLES: dict[str, dict[FieldClass, str]] = {
+    "tenants": {KEY: "id number", BUSINESS: "name time_zone", TECHNICAL: "last_case_no"},
+    "creditors": {
+        KEY: "id tenant_id public_id key",
+        BUSINESS: "name iban vat_id language procedure profile logo logo_type",
+    },
+    "mandates": {
+        KEY: "id tenant_id creditor_id",
+        BUSINESS: "role given_on input_tax_deductible registration",
+    },
+    "feeds": {KEY: "id tenant_id creditor_id", BUSINESS: "name checked_on max_age_days is_watched"},
+    "persons": {
+        KEY: "id tenant_id person_id version",
+        TECHNICAL: "state recorded_at restricted_because",
+        PAYLOAD: "payload",
+        TOKEN: "payload_hmac",
+    },
+    "blind_indexes": {KEY: "id tenant_id person_id", TECHNICAL: "kind", TOKEN: "token"},
+    "tenant_keys": {KEY: "tenant_id", SECRET: "wrapped"},
+    "person_keys": {KEY: "id tenant_id", SECRET: "wrapped"},
+    "cases": {
+        KEY: "id tenant_id public_id creditor_id case_no case_reference rf_reference",
+        MARK: "debtor_key",
+        EVENT: "currency is_consumer land language role procedure has_postal_address has_email recorded_on",
+        TECHNICAL: "last_fact_no last_claim_no",
+    },
+    "case_participants": {KEY: "id tenant_id case_id person_id", EVENT: "part"},
+    "case_aliases": {KEY: "id tenant_id case_id reference"},
+    "claims": {
+        KEY: "id tenant_id case_id creditor_id claim_no invoice_number",
+        EVENT: "jurisdiction kind currency principal_cents issued_on due_on due_kind received_on "
+        "obligation_arose_on has_default_notice agreed_rate_ppm agreed_from agreed_default_rate_ppm "
+        "is_secured discount_cents discount_until recorded_on",
+    },
+    "facts": {
+        KEY: "id tenant_id case_id fact_no claim_id message_id voids_fact_no",
+        EVENT: "kind effective_on recorded_at recorded_on amount_cents currency until_on code",
+        MARK: "source_key",
+    },
+    "designations": {KEY: "id tenant_id case_id fact_no claim_id position"},
+    "messages": {
+        KEY: "id tenant_id public_id case_id run_id recipient_id step_id cycle attempt fact_no",
+        EVENT: "level procedure channel demanded_cents fee_cents fee_rule_id pay_by is_dunning reason "
+        "planned_on sealed_at sealed_on sent_at ended_because",
+        MARK: "statement_hash bytes_hash",
+        TECHNICAL: "law_hash state fence lease_until file_name gateway receipt",
+    },
+    "message_items": {
+        KEY: "id tenant_id message_id case_id claim_id",
+        EVENT: "step_id level climbs open_cents triggers_default",
+    },
+    "permits": {
+        KEY: "id tenant_id message_id",
+        EVENT: "is_granted answers",
+        TECHNICAL: "phase fence ruleset_hash asked_at",
+    },
+    "runs": {
+        KEY: "id tenant_id run_no",
+        TECHNICAL: "on state law_hash started_at finished_at counts coverage_hash",
+    },
+    "run_chunks": {KEY: "id tenant_id run_id chunk", TECHNICAL: "cases skipped coverage"},
+    "decisions": {
+        KEY: "id tenant_id case_id run_id fact_no closed_by_run_id",
+        EVENT: "outcome reason detail from_on until_on next_look_on",
+    },
+    "imported_files": {KEY: "id tenant_id", TECHNICAL: "kind imported_at counts", MARK: "content_hmac"},
+    "audit_entries": {KEY: "id tenant_id case_id", TECHNICAL: "at actor action on detail"},
+}
+
+FIELD_CLASSES: dict[tuple[str, str], FieldClass] = {
+    (table, field): kind
+    for table, kinds in _TABLES.items()
+    for kind, fields in kinds.items()
+    for field in fields.split()
+}
+
+
+def page() -> str:
+    """The reference page as Markdown."""
+    lines = [
+        "# Tables and the class of each column",
+        "",
+        "Written from `mahnwerk/records/field_classes.py`; the tests compare.",
+        "",
+        "| class | names a person? | encrypted or keyed? | gone after erasure? | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {kind.name} | {_word(kind.is_personal)} | {_word(kind.is_encrypted)} | {_word(kind.is_erasable)} "
+        f"| {kind.meaning} |"
+        for kind in CLASSES
+    ]
+    for table, kinds in _TABLES.items():
+        lines += ["", f"## {table}", "", "| class | columns |", "|---|---|"]
+        lines += [
+            f"| {kind.name} | {', '.join(f'`{field}`' for field in fields.split())} |"
+            for kind, fields in kinds.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _word(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

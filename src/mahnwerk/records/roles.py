@@ -1,0 +1,55 @@
+"""The database role an installation works as on PostgreSQL: it may do what the programme does, and no more.
+
+Run once by the owner of the tables, after each migration:
+
+    from mahnwerk.records.roles import grant_app_role; grant_app_role()
+
+then let the programme connect as a login role that is a member of `mahnwerk_app`, or set
+MAHNWERK_DB_ROLE=mahnwerk_app. The role owns nothing, bypasses no row-level security, and cannot change or
+delete what is append-only, even where a trigger were missing.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+
+from mahnwerk.records import guards
+
+APP_ROLE = "mahnwerk_app"
+MAY_DELETE = ("blind_indexes", "message_items")
+MAY_UPDATE = (
+    "tenants",
+    "creditors",
+    "mandates",
+    "feeds",
+    "persons",
+    "cases",
+    "messages",
+    "message_items",
+    "runs",
+    "decisions",
+    "case_participants",
+    "imported_files",
+)
+
+
+def statements(role: str = APP_ROLE) -> list[str]:
+    """The SQL that gives the role its rights."""
+    tables = ("tenants", *guards.TENANT_TABLES)
+    made = [f"REVOKE ALL ON {table} FROM {role}" for table in tables]
+    for table in tables:
+        rights = ["SELECT", "INSERT"]
+        rights += ["UPDATE"] if table in MAY_UPDATE else []
+        rights += ["DELETE"] if table in MAY_DELETE else []
+        made.append(f"GRANT {', '.join(rights)} ON {table} TO {role}")
+    return [*made, f"GRANT SELECT ON django_migrations TO {role}", f"GRANT USAGE ON SCHEMA public TO {role}"]
+
+
+def grant_app_role(role: str = APP_ROLE) -> None:
+    """Create the role if need be, and give it exactly its rights."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if cursor.fetchone() is None:
+            cursor.execute(f"CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS")
+        for statement in statements(role):
+            cursor.execute(statement)
