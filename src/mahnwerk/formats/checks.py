@@ -11,8 +11,9 @@ from schwifty import registry
 
 from mahnwerk.frames import REJECTS, empty
 
-_LABEL: Final = r"[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?"
-_EMAIL: Final = rf"^[^@\s<>()\[\],;:\\\"]+@{_LABEL}(?:\.{_LABEL})+$"
+_LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"
+EMAIL: Final = rf"^[^@\s<>()\[\],;:\\\"]+@{_LABEL}(?:\.{_LABEL})+$"
+"""The shape of an e-mail address, for Polars and for `re`."""
 _POSTCODES: Final = (
     (("DE",), r"^[0-9]{5}$", "five digits", "Write five digits; Excel drops a leading zero (1067 is 01067)."),
     (("AT", "CH", "LI"), r"^[1-9][0-9]{3}$", "four digits", "Write four digits, or correct the country."),
@@ -82,7 +83,7 @@ def email() -> Check:
     return Check(
         "email",
         "email",
-        said & ~pl.col("email").str.contains(_EMAIL),
+        said & ~pl.col("email").str.contains(EMAIL),
         pl.format("„{}“ is not an e-mail address", pl.col("email").str.head(80)),
         "Write one address such as name@example.org, or leave the cell empty.",
     )

@@ -184,30 +184,7 @@ def _checks(piece: Piece) -> list[Check]:
             "is empty, but this kind of event concerns one invoice",
             "Fill in the number of the invoice.",
         ),
-        Check(
-            "amount",
-            "missing",
-            kind.is_in(list(NEEDS_AMOUNT)) & pl.col("amount").is_null() & ~unread("amount"),
-            "is empty, but this kind of event needs an amount",
-            "Fill in the amount.",
-        ),
-        Check(
-            "amount",
-            "amount",
-            (pl.col("amount") < 0) | (kind.is_in(list(NEEDS_AMOUNT)) & (pl.col("amount") == 0)),
-            "is not above 0; the kind of the event says which way the money went",
-            "Write the amount without a sign; a returned debit is an event of its own (return).",
-        ),
-        Check(
-            "voids_reference",
-            "missing",
-            (kind == FactKind.PAYMENT_RETURNED)
-            & (pl.col("voids_reference") == "")
-            & pl.col("amount").is_null()
-            & ~unread("amount"),
-            "a returned payment names neither the reference of the payment nor its amount",
-            "Fill in the reference of the payment it takes back, or the amount.",
-        ),
+        *_amount_checks(piece),
         Check(
             "code",
             "missing",
@@ -221,5 +198,34 @@ def _checks(piece: Piece) -> list[Check]:
             pl.col("until_on") < pl.col("effective_on"),
             pl.format("{} is before the event itself, {}", "until_on", "effective_on"),
             "Correct one of the two dates.",
+        ),
+    ]
+
+
+def _amount_checks(piece: Piece) -> list[Check]:
+    """Which kinds need an amount, and of which sign."""
+    kind, amount = pl.col("kind"), pl.col("amount")
+    absent = amount.is_null() & ~piece.unread("amount")
+    return [
+        Check(
+            "amount",
+            "missing",
+            kind.is_in(list(NEEDS_AMOUNT)) & absent,
+            "is empty, but this kind of event needs an amount",
+            "Fill in the amount.",
+        ),
+        Check(
+            "amount",
+            "amount",
+            (amount < 0) | (kind.is_in(list(NEEDS_AMOUNT)) & (amount == 0)),
+            "is not above 0; the kind of the event says which way the money went",
+            "Write the amount without a sign; a returned debit is an event of its own (return).",
+        ),
+        Check(
+            "voids_reference",
+            "missing",
+            (kind == FactKind.PAYMENT_RETURNED) & (pl.col("voids_reference") == "") & absent,
+            "a returned payment names neither the reference of the payment nor its amount",
+            "Fill in the reference of the payment it takes back, or the amount.",
         ),
     ]

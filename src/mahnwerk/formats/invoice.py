@@ -235,7 +235,7 @@ def _row(invoice: Invoice, cents: int, when: Due) -> tuple[dict[str, Any], list[
         "postcode": buyer.postcode,
         "city": buyer.city,
         "country": buyer.country or "DE",
-        "email": buyer.email,
+        "email": _email(buyer.email, warnings),
         "phone": buyer.phone,
         "iban": _iban(invoice.debited_iban, "BT-91", warnings),
         "vat_id": buyer.vat_id,
@@ -273,6 +273,14 @@ def _iban(raw: str, term: str, warnings: list[str]) -> str:
         warnings.append(f"{term} „{raw[:40]}“ {reason}; it was left out.")
         return ""
     return str(compact[0])
+
+
+def _email(raw: str, warnings: list[str]) -> str:
+    """The buyer's address where it has the shape of one; else it is left out with a warning."""
+    if raw and not re.match(checks.EMAIL, raw):
+        warnings.append(f"The buyer's e-mail „{raw[:80]}“ is not an address; it was left out.")
+        return ""
+    return raw
 
 
 def _discount(invoice: Invoice, cents: int, warnings: list[str]) -> dict[str, Any]:
