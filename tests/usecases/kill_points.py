@@ -1,6 +1,6 @@
-"""Kill the main job at every point where it could stop, start it again, and compare with an undisturbed run.
+"""Kill the main job at every point where it could stop, start it again, and compare the results.
 
-    python -m tests.usecases.kill_points                 every point of the file scenario and the mail scenario
+    python -m tests.usecases.kill_points                 every point of both scenarios
     python -m tests.usecases.kill_points --points 40     40 points spread evenly over each scenario
 
 A point is a statement that writes, either side of a commit, and either side of each effect outside the
@@ -29,7 +29,8 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
-DAY = dt.date(2026, 3, 31)
+DAYS = (dt.date(2026, 3, 31), dt.date(2026, 4, 20), dt.date(2026, 5, 11))
+"""First reminders; dunning notices; second notices, which charge their cost."""
 CLAIMS = (
     "Kundennummer;Vorname;Nachname;Firma;Straße;PLZ;Ort;E-Mail;Kundenart;Rechnungsnummer;Rechnungsdatum;"
     "Fällig am;Betrag\n"
@@ -122,19 +123,20 @@ class Scenario:
     folder: Path
     mailbox: Path | None
     port: int
+    day: dt.date = DAYS[0]
 
-    def work(self, hour: int) -> dict[str, Any]:
+    def work(self, hour: int, day: dt.date | None = None) -> dict[str, Any]:
         """The main job at some hour of the day, and what is in the book afterwards."""
         from mahnwerk.usecases import clock, main_job
 
         os.environ["MAHNWERK_VAR"] = str(self.folder / "var")
         if self.mailbox is not None:
             os.environ["MAHNWERK_SMTP_URL"] = f"smtp://127.0.0.1:{self.port}?timeout=10"
-        now = dt.datetime.combine(DAY, dt.time(6), dt.UTC) + dt.timedelta(hours=hour)
+        now = dt.datetime.combine(day or self.day, dt.time(6), dt.UTC) + dt.timedelta(hours=hour)
         with clock.use_clock(lambda: now):
             result = main_job.run(
                 [self.folder / "kiosk.yaml", self.folder / "kiosk.csv", self.folder / "kiosk-facts.csv"],
-                on=DAY,
+                on=day or self.day,
                 book=BOOK,
                 actor="test",
                 progress=lambda done, total: None,
@@ -155,7 +157,7 @@ class Scenario:
     def outside(self) -> Counter[str]:
         """What reached the outside world: name and content, with how often."""
         files = sorted((self.folder / "var" / "outbox").rglob("*.*"))
-        seen = Counter(f"{path.name}" for path in files if not path.name.startswith("."))
+        seen = Counter(path.name for path in files if not path.name.startswith("."))
         for mail in self.mails():
             seen[str(message_from_bytes(mail.read_bytes())["Message-ID"])] += 1
         return seen
@@ -217,34 +219,41 @@ def _serve(mailbox: Path, port: int) -> None:
         signal.pause()
 
 
-def run_scenario(name: str, folder: Path, port: int, mailbox: Path | None, points: int) -> Counts:
+def run_scenario(scenario: Scenario, points: int) -> Counts:
     """Try `points` of all points (0 = every one) of a scenario."""
-    scenario = Scenario(name, folder, mailbox, port)
+    folder = scenario.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kiosk.yaml").write_text(creditor_file(), encoding="utf-8")
     (folder / "kiosk.csv").write_text(CLAIMS, encoding="utf-8")
     (folder / "kiosk-facts.csv").write_text(FACTS, encoding="utf-8")
     out = folder / "result.json"
-
-    def template() -> None:
-        from mahnwerk.usecases import opening
-
-        os.environ["MAHNWERK_VAR"] = str(folder / "template")
-        opening.open_book(BOOK, actor="test", create=True)
-
-    inside(template, out)
-    scenario.reset()
+    inside(lambda: _template(scenario), out)
+    (folder / "var").rename(folder / "template")
     log = folder / "points.log"
+    scenario.reset()
     inside(lambda: scenario.work(0), out, log=str(log))
+    for hour in (1, 2):
+        inside(lambda hour=hour: scenario.work(hour), out)
     clean, expected = json.loads(out.read_text()), scenario.outside()
     names = log.read_text().splitlines()
-    counts = Counts(name, points=len(names))
+    counts = Counts(scenario.name, points=len(names))
     chosen = range(1, len(names) + 1)
     if 0 < points < len(names):
         chosen = sorted({1 + round(i * (len(names) - 1) / max(points - 1, 1)) for i in range(points)})
     for point in chosen:
         _trial(scenario, point, names[point - 1], clean, expected, out, counts)
     return counts
+
+
+def _template(scenario: Scenario) -> None:
+    """The book as it is before the day of the scenario."""
+    from mahnwerk.usecases import opening
+
+    os.environ["MAHNWERK_VAR"] = str(scenario.folder / "var")
+    opening.open_book(BOOK, actor="test", create=True)
+    for day in DAYS:
+        if day < scenario.day:
+            scenario.work(0, day)
 
 
 def _trial(
@@ -262,7 +271,7 @@ def _trial(
         counts.differing += 1
         return
     counts.killed += 1
-    for hour in (1, 2, 3):
+    for hour in (1, 2):
         inside(lambda hour=hour: scenario.work(hour), out)
     after, seen = json.loads(out.read_text()), scenario.outside()
     states = Counter(state for *_, state in after["states"])
@@ -279,30 +288,37 @@ def _trial(
     for kind, number in faults.items():
         setattr(counts, kind, getattr(counts, kind) + number)
         if number:
-            counts.faults.append(f"{scenario.name} point {point} ({where}): {kind} {number}")
+            changed = {key: (clean[key], after[key]) for key in clean if clean[key] != after[key]}
+            counts.faults.append(f"{scenario.name} point {point} ({where}): {kind} {number} {changed}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run both scenarios and print their counts; 1 if anything was lost, doubled or hidden."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--points", type=int, default=0, help="so many per scenario; 0 = all")
-    parser.add_argument("--scenario", choices=["files", "mail", "both"], default="both")
+    parser.add_argument("--scenario", choices=["files", "fees", "mail", "all"], default="all")
     options = parser.parse_args(arguments)
     prepare()
-    results = []
     with tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
-        if options.scenario in ("files", "both"):
-            results.append(run_scenario("files", Path(folder) / "files", 0, None, options.points))
-        if options.scenario in ("mail", "both"):
-            mailbox = Path(folder) / "mailbox"
-            mailbox.mkdir()
-            with mail_server(mailbox) as port:
-                results.append(run_scenario("mail", Path(folder) / "mail", port, mailbox, options.points))
+        results = list(run_all(Path(folder), options.points, options.scenario))
     for counts in results:
         print(counts.line())
         for fault in counts.faults[:20]:
             print("  ", fault)
     return 0 if all(counts.is_clean for counts in results) else 1
+
+
+def run_all(folder: Path, points: int, only: str = "all") -> Iterator[Counts]:
+    """The scenarios: first letters as files; letters that charge a cost; e-mails to a bare SMTP server."""
+    if only in ("files", "all"):
+        yield run_scenario(Scenario("files", folder / "files", None, 0), points)
+    if only in ("fees", "all"):
+        yield run_scenario(Scenario("fees", folder / "fees", None, 0, DAYS[2]), points)
+    if only in ("mail", "all"):
+        mailbox = folder / "mailbox"
+        mailbox.mkdir()
+        with mail_server(mailbox) as port:
+            yield run_scenario(Scenario("mail", folder / "mail", mailbox, port), points)
 
 
 def prepare() -> None:

@@ -179,7 +179,9 @@ def _by_step(measures: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _by_reason(held: pl.DataFrame) -> list[dict[str, Any]]:
-    grouped = held.group_by("reason").agg(cases=pl.len().cast(pl.Int64), next_look_on=pl.col("next_look_on").min())
+    grouped = held.group_by("reason").agg(
+        cases=pl.len().cast(pl.Int64), next_look_on=pl.col("next_look_on").min()
+    )
     order = {reason.value: rank for rank, reason in enumerate(HeldReason)}
     rank = pl.col("reason").replace_strict(order, default=99, return_dtype=pl.Int64)
     return grouped.sort(pl.col("cases").cast(pl.Int64).neg(), rank).to_dicts()

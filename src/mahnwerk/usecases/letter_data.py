@@ -103,7 +103,7 @@ def message_letter(
         is_consumer=bool(case["is_consumer"]),
         creditor=client(creditor, Role(case["role"])),
         registration=registration(creditor),
-        lines=tuple(_lines(mine, costs)),
+        lines=(*lines(mine, costs), *_not_asked(mine)),
         interest_rows=tuple(interest_rows(mine)),
         payments=tuple(payments(mine)),
         new_costs_cents=sum(cents for *_, cents in costs),
@@ -153,14 +153,15 @@ def _items(
                 costs_open_cents=row["costs_open_cents"],
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
-                ground=GROUNDS[ClaimKind(row["kind"])],
+                ground=ground(row["kind"]),
                 contract_on=row["obligation_arose_on"] or row["issued_on"],
             )
         )
     return found
 
 
-def _lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
+def lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
+    """The derivation. `costs` are those of this very letter, shown as new."""
     new = {(claim_id, rule_id) for claim_id, rule_id, _ in costs}
     last = {(row["claim_id"], row["rule_id"]): row["fact_no"] for row in mine.lines}
     found = [
@@ -182,12 +183,27 @@ def _lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
         for row in mine.lines
         if row["amount_cents"]
     ]
-    for row in mine.claims:
-        disputed = min(row["disputed_cents"], row["principal_open_cents"])
-        if disputed:
-            label = "bestrittener Teil, nicht gefordert"
-            found.append(Line("credit", -disputed, label=label, invoice_number=row["invoice_number"]))
     return found
+
+
+def _not_asked(mine: Account) -> list[Line]:
+    """Lines that take off what is disputed, since the letter does not ask for it."""
+    label = {"de": "bestrittener Teil, nicht gefordert", "en": "disputed part, not asked for"}[mine.language]
+    return [
+        Line(
+            "credit",
+            -min(row["disputed_cents"], row["principal_open_cents"]),
+            label=label,
+            invoice_number=row["invoice_number"],
+        )
+        for row in mine.claims
+        if row["disputed_cents"]
+    ]
+
+
+def ground(kind: int) -> str:
+    """What the debt is for, as § 13a RDG asks."""
+    return GROUNDS[ClaimKind(kind)]
 
 
 def interest_rows(mine: Account) -> list[InterestRow]:

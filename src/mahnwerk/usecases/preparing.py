@@ -203,14 +203,15 @@ class _Workshop:
         """Ask with the figures of this moment; step, cycle and channel must be those planned."""
         now = permits.keys_of(measures, items).get(message.case_id)
         key = permits.MeasureKey(
-            message.case_id,
-            message.step_id,
-            message.cycle,
-            message.channel,
-            now.demanded_cents if now else message.demanded_cents,
-            now.fee_cents if now else message.fee_cents,
-            now.pay_by if now else message.pay_by,
-            now.items if now else (),
+            case_id=message.case_id,
+            procedure=message.procedure,
+            step_id=message.step_id,
+            cycle=message.cycle,
+            channel=message.channel,
+            demanded_cents=now.demanded_cents if now else message.demanded_cents,
+            fee_cents=now.fee_cents if now else message.fee_cents,
+            pay_by=now.pay_by if now else message.pay_by,
+            items=now.items if now else (),
         )
         rules = permits.ruleset_hash(self.laws, self.procedures)
         return permits.of_plan(self.decided, self.book, rules, [key])[message.case_id]
