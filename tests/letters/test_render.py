@@ -126,6 +126,15 @@ def test_derivation_is_on_page_two_and_only_two() -> None:
     assert "Seite 2 von 2" in second
 
 
+def test_every_line_of_the_derivation_shows_its_ground() -> None:
+    lines = render(samples.second_notice()).text.split("So setzt sich", 1)[1].split("Zinsen im Einzelnen")[0]
+    text = " ".join(lines.split())
+    assert "* Rechnung 2026-0877, Berechnung fällig am 23.06.2026, Grundlage § 433 Abs. 2 BGB" in text
+    bare = samples.second_notice()
+    bare = replace(bare, lines=(replace(bare.lines[0], source=""), *bare.lines[1:]))
+    assert "Grundlage Rechnung vom 09.06.2026" in " ".join(render(bare).text.split())
+
+
 def test_many_invoices_run_over_pages_with_their_head_repeated() -> None:
     items = tuple(samples.item(f"2026-{number:04}", 1_000 + number) for number in range(80))
     rendered = render(samples.letter(items=items))

@@ -83,7 +83,7 @@ def _lines_table(context: Context) -> Table:
             (
                 _label(context, line),
                 _basis(context, line),
-                clean(line.source),
+                _source(context, line),
                 context.money(line.amount_cents),
             )
             for line in letter.lines
@@ -104,10 +104,22 @@ def _label(context: Context, line: Line) -> str:
     return f"{label} {number}" if line.component == "principal" else f"{label} ({number})"
 
 
+def _source(context: Context, line: Line) -> str:
+    """The statute; for the invoice itself, which needs none, its own date."""
+    item = context.item_of(line)
+    if line.source or item is None:
+        return clean(line.source)
+    word = context.wording.word
+    return f"{word('items/invoice')} {word('annex/of_word')} {day_short(item.issued_on, context.letter.language)}"
+
+
 def _basis(context: Context, line: Line) -> str:
     """`auf 1.234,56 €, 11,37 % im Jahr, 01.11.2026 bis 12.12.2026 (42 Tage)`: as much as is known."""
     letter, word = context.letter, context.wording.word
     language = letter.language
+    item = context.item_of(line)
+    if item is not None:
+        return f"{word('annex/due_word')} {day_short(item.due_on, language)}"
     parts = []
     if line.base_cents is not None:
         parts.append(f"{word('annex/on')} {context.money(line.base_cents)}")

@@ -8,7 +8,7 @@ from typing import Final
 
 from mahnwerk.frames import Role
 from mahnwerk.letters.formatting import clean, day_long, day_short, money, number, percent
-from mahnwerk.letters.model import Item, Letter
+from mahnwerk.letters.model import Item, Letter, Line
 from mahnwerk.letters.reference import spaced
 from mahnwerk.letters.wording import PLACEHOLDERS, Wording
 
@@ -26,6 +26,14 @@ class Context:
     def money(self, cents: int) -> str:
         """An amount in the letter's currency and language."""
         return money(cents, self.letter.currency, self.letter.language)
+
+    @cached_property
+    def _items(self) -> dict[str, Item]:
+        return {item.invoice_number: item for item in self.letter.items}
+
+    def item_of(self, line: Line) -> Item | None:
+        """The listed claim that a principal line stands for."""
+        return self._items.get(line.invoice_number) if line.component == "principal" else None
 
     @cached_property
     def flags(self) -> frozenset[str]:
