@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfWriter
+from pypdf.generic import StreamObject
 
 from mahnwerk.formats import invoice_pdf, invoice_xml
 from mahnwerk.formats.rejects import Imported
@@ -197,3 +198,16 @@ def test_pdfs_without_invoice_broken_and_locked_are_refused() -> None:
         (pdf("factur-x.xml", b"<!DOCTYPE a><a/>"), "DOCTYPE"),
     ]:
         assert said in refusal(invoice_pdf.read(data))[1]
+
+
+def test_a_file_that_unpacks_without_end_is_refused() -> None:
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.add_attachment("factur-x.xml", b" " * 120_000_000)
+    for index, entry in enumerate(writer._objects):
+        if isinstance(entry, StreamObject) and len(entry._data) > 1_000_000:
+            writer._objects[index] = entry.flate_encode()
+    out = io.BytesIO()
+    writer.write(out)
+    assert len(out.getvalue()) < 1_000_000
+    assert "unpacks to more" in refusal(invoice_pdf.read(out.getvalue()))[1]

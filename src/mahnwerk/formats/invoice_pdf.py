@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdf.errors import LimitReachedError, PyPdfError
 
 from mahnwerk.formats import invoice_xml
 from mahnwerk.formats.rejects import Imported, refused
@@ -71,6 +71,8 @@ def _embedded(data: bytes) -> bytes:
                 candidates[name] = attachment.content
     except _UnreadableError:
         raise
+    except LimitReachedError:
+        raise _UnreadableError("the PDF unpacks to more than may be read") from None
     except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         # pypdf meets broken files with whatever broke first
         raise _UnreadableError(f"the PDF cannot be opened: {type(error).__name__}") from None
