@@ -138,7 +138,7 @@ def decide(
     table = dunning.case_table(scheduled, cases, on)
     tell("dunning")
     written = messages_due.write(table, scheduled, steps, evidenced, live, laws, on)
-    held = holds.first_reason([first, dunning.reasons(table, steps), written.refused])
+    held = holds.together([first, dunning.reasons(table, steps), written.refused])
     plan = DayPlan(
         balances=basis.replay.balances.select(list(BALANCES)),
         measures=written.measures,
@@ -158,6 +158,34 @@ def decide(
         basis.barred,
         written.answers,
     )
+
+
+def settled(
+    book: Book, laws: Laws, on: date, *, procedures: Mapping[str, Procedure]
+) -> tuple[Book, allocation.Replay]:
+    """What is owed on a day and what settled what: the part of a decision that the journal needs.
+
+    Returns
+    -------
+    The book without its poison rows, and its replay with every allocation; default began as `decide`
+    has it.
+    """
+    book = book.checked()
+    book = without(book, data_errors(book, list(laws)))
+    live = live_facts(book.facts, on)
+    cases = _with_procedure(book.cases, live, procedures)
+    evidenced = notices.evidence(book.notices.filter(pl.col("sealed_on") <= on), live, cases)
+    evidenced = _own_dunning(evidenced, cases, dunning.step_table(procedures))
+    claims = book.claims.join(
+        cases.select("case_id", "land", "is_consumer", "role"),
+        on="case_id",
+        how="left",
+        maintain_order="left",
+    )
+    groundless = _groundless(book, claims, live, evidenced, laws, on)
+    valid = evidenced.join(groundless, on=["message_id", "claim_id"], how="anti", maintain_order="left")
+    defaults = _defaults(claims, live, valid, laws)
+    return book, allocation.replay(book, defaults, laws, on, detail=True)
 
 
 def ruleset(laws: Laws, procedures: Mapping[str, Procedure]) -> str:
@@ -192,17 +220,20 @@ def _own_dunning(evidenced: pl.DataFrame, cases: pl.DataFrame, steps: pl.DataFra
     does not put it in default because an older one is dunned on the same page."""
     if evidenced.is_empty():
         return evidenced
-    own = steps.select("procedure", "step_id", own_is_dunning="is_dunning")
-    return (
-        evidenced.join(cases.select("case_id", "procedure"), on="case_id", how="left", maintain_order="left")
-        .join(own, on=["procedure", "step_id"], how="left", maintain_order="left")
-        .with_columns(
-            is_dunning=pl.col("is_dunning")
-            & pl.col("own_is_dunning").fill_null(True)
-            & (pl.col("step_id") != notices.LISTED)
+    mild = steps.filter(~pl.col("is_dunning"))
+    names = [*mild["step_id"].unique(), notices.LISTED]
+    asking = evidenced.select("case_id", "step_id", "is_dunning").with_row_index("row")
+    wrong = (
+        asking.filter(pl.col("is_dunning") & pl.col("step_id").is_in(names))
+        .join(cases.select("case_id", "procedure"), on="case_id")
+        .join(
+            mild.select("procedure", "step_id", is_mild=pl.lit(True)), on=["procedure", "step_id"], how="left"
         )
-        .drop("procedure", "own_is_dunning")
+        .filter(pl.col("is_mild") | (pl.col("step_id") == notices.LISTED))
     )
+    if wrong.is_empty():
+        return evidenced
+    return evidenced.with_columns(is_dunning=evidenced["is_dunning"].scatter(wrong["row"], False))
 
 
 @dataclass(frozen=True)
@@ -276,9 +307,18 @@ def _groundless(
     return notices.groundless(seen, part.claims, mine(live), replay)
 
 
+def _beside(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Put the columns of `right` beside those of `left`, claim by claim; no join if both are in one order."""
+    if left["claim_id"].equals(right["claim_id"]):
+        return left.hstack(right.drop("claim_id").get_columns())
+    return left.join(right, on="claim_id", how="left", maintain_order="left")
+
+
 def _states(claims: pl.DataFrame, basis: _Basis, blocks: pl.DataFrame) -> pl.DataFrame:
     """Each claim with what is open, what may be asked, and what stands against asking."""
-    balances, barred = basis.replay.balances, basis.barred
+    owed = basis.replay.balances.select(
+        "claim_id", "open_cents", "disputed_cents", "default_began_on", "surplus_cents"
+    )
     states = (
         claims.select(
             "case_id",
@@ -289,13 +329,8 @@ def _states(claims: pl.DataFrame, basis: _Basis, blocks: pl.DataFrame) -> pl.Dat
             "obligation_arose_on",
             due_on=pl.coalesce("due_on", "issued_on"),
         )
-        .join(
-            balances.select("claim_id", "open_cents", "disputed_cents", "default_began_on", "surplus_cents"),
-            on="claim_id",
-            how="left",
-            maintain_order="left",
-        )
-        .join(barred.select("claim_id", "is_time_barred"), on="claim_id", how="left", maintain_order="left")
+        .pipe(_beside, owed)
+        .pipe(_beside, basis.barred.select("claim_id", "is_time_barred"))
         .join(holds.claim_blocks(blocks), on="claim_id", how="left", maintain_order="left")
         .join(basis.levels, on="claim_id", how="left", maintain_order="left")
         .with_columns(pl.col("level").fill_null(0), pl.col("has_notice").fill_null(False))
@@ -326,10 +361,15 @@ def _holds(
     poisoned: pl.DataFrame,
     on: date,
 ) -> pl.DataFrame:
-    totals = states.group_by("case_id").agg(
-        open_cents=pl.col("open_cents").filter(~pl.col("is_closed")).sum(),
-        surplus_cents=pl.col("surplus_cents").max(),
-        open_claims=(~pl.col("is_closed")).sum(),
+    totals = (
+        states.select(
+            "case_id",
+            "surplus_cents",
+            open_cents=pl.when(~pl.col("is_closed")).then(pl.col("open_cents")).otherwise(0),
+            open_claims=~pl.col("is_closed"),
+        )
+        .group_by("case_id")
+        .agg(pl.col("open_cents", "open_claims").sum(), pl.col("surplus_cents").max())
     )
     totals = (
         cases.select("case_id")
