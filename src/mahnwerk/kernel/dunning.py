@@ -221,22 +221,40 @@ def case_table(scheduled: pl.DataFrame, cases: pl.DataFrame, on: date) -> pl.Dat
     -------
     cases plus overdue_cents Int64 · notice_cents Int64 · message_level Int16 (null = no message) ·
     is_notice Boolean · quiet_until Date (null = the interval is over) · first_on Date and first_level
-    of the next thing to happen · is_ended, is_waiting, is_due, may_report Boolean
+    of the next thing to happen · is_ended, is_due, may_report Boolean
     """
     status, ask = pl.col("status"), pl.col("ask_cents")
     key = pl.col("next_on").cast(pl.Int64) * _LEVELS + pl.col("next_level").cast(pl.Int64)
-    summed = scheduled.group_by("case_id").agg(
-        overdue_cents=ask.filter(pl.col("is_overdue")).sum(),
-        notice_cents=ask.filter(status == NOTICE).sum(),
-        top_level=pl.col("next_level").filter(status == DUE).max(),
-        first_key=key.filter(status.is_in([WAITING, NOT_DUE])).min(),
-        is_ended=(status == ENDED).any(),
-        is_waiting=(status == WAITING).any(),
-        fewest_reminders=pl.col("reminders").filter(status == ENDED).min(),
-        latest_first_reminder=pl.col("first_reminder_on").filter(status == ENDED).max(),
-        is_all_proven=pl.col("is_all_proven").filter(status == ENDED).all(),
+    # Columns made before grouping: a plain sum or maximum per group is several times faster than a filter.
+    summed = (
+        scheduled.select(
+            "case_id",
+            overdue_cents=pl.when("is_overdue").then(ask).otherwise(0),
+            notice_cents=pl.when(status == NOTICE).then(ask).otherwise(0),
+            top_level=pl.when(status == DUE).then(pl.col("next_level")),
+            first_key=pl.when(status.is_in([WAITING, NOT_DUE])).then(key),
+            is_ended=status == ENDED,
+        )
+        .group_by("case_id")
+        .agg(
+            pl.col("overdue_cents", "notice_cents").sum(),
+            pl.col("top_level").max(),
+            pl.col("first_key").min(),
+            pl.col("is_ended").max(),
+        )
     )
-    joined = cases.join(summed, on="case_id", maintain_order="left")
+    ended = (
+        scheduled.filter(status == ENDED)
+        .group_by("case_id")
+        .agg(
+            fewest_reminders=pl.col("reminders").min(),
+            latest_first_reminder=pl.col("first_reminder_on").max(),
+            is_all_proven=pl.col("is_all_proven").all(),
+        )
+    )
+    joined = cases.join(summed, on="case_id", maintain_order="left").join(
+        ended, on="case_id", how="left", maintain_order="left"
+    )
     is_dunned = pl.col("top_level").is_not_null() & (pl.col("overdue_cents") > pl.col("tolerance_cents"))
     # Whoever owes something overdue is not also told of what comes next: it would delay the dunning.
     is_notice = (pl.col("overdue_cents") <= pl.col("tolerance_cents")) & (

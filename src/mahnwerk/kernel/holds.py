@@ -363,6 +363,16 @@ def candidates(cases: pl.DataFrame, reason: HeldReason, detail: str = "") -> pl.
 def first_reason(found: list[pl.DataFrame]) -> pl.DataFrame:
     """Keep one candidate per case: the first by precedence, then by detail and day."""
     every = pl.concat([frame.select(list(CANDIDATES)) for frame in found])
-    return every.sort("case_id", "rank", "detail", "next_look_on", nulls_last=True).unique(
-        "case_id", keep="first", maintain_order=True
+    several = every["case_id"].is_duplicated()
+    # Most cases have one candidate; only the others need the order.
+    chosen = (
+        every.filter(several)
+        .sort("case_id", "rank", "detail", "next_look_on", nulls_last=True)
+        .unique("case_id", keep="first", maintain_order=True)
     )
+    return pl.concat([every.filter(~several), chosen])
+
+
+def together(found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Candidates of cases that exclude each other, in the order of the cases."""
+    return pl.concat([frame.select(list(CANDIDATES)) for frame in found]).sort("case_id")

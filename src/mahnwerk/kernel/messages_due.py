@@ -53,6 +53,7 @@ def write(
     chosen = dunning.measures(table, steps, on)
     unreachable = chosen.filter(pl.col("channel").is_null())
     chosen = chosen.filter(pl.col("channel").is_not_null())
+    evidenced = evidenced.join(chosen, on="case_id", how="semi", maintain_order="left")
     items = dunning.items_of(chosen, scheduled, steps, on)
     items = message_fees.lump_sums(items, facts, laws)
     refused = [_no_channel(unreachable)]
@@ -66,7 +67,8 @@ def write(
         fees = message_fees.letter_fees(chosen, items, laws, on)
     measures = _measures(chosen, items, fees, evidenced)
     listed = items.select(list(MEASURE_ITEMS))
-    answers = permit_rules.answers(measures, listed, scheduled, _of_cases(table), evidenced, on)
+    states = scheduled.join(chosen, on="case_id", how="semi", maintain_order="left")
+    answers = permit_rules.answers(measures, listed, states, _of_cases(table), evidenced, on)
     noes = permit_rules.refusals(answers)
     if noes.height:
         measures = measures.join(noes, on="case_id", how="anti", maintain_order="left")

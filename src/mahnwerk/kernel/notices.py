@@ -97,11 +97,20 @@ def _status(facts: pl.DataFrame) -> pl.DataFrame:
     kinds = (FactKind.MESSAGE_SENT, FactKind.MESSAGE_DELIVERED, FactKind.MESSAGE_BOUNCED)
     mine = facts.filter(pl.col("kind").is_in([int(k) for k in kinds]) & pl.col("message_id").is_not_null())
     day, kind = pl.col("effective_on"), pl.col("kind")
-    return mine.group_by("message_id").agg(
-        sent_on=day.filter(kind == FactKind.MESSAGE_SENT).min(),
-        sent_fact_no=pl.col("fact_no").filter(kind != FactKind.MESSAGE_BOUNCED).min(),
-        delivered_on=day.filter(kind == FactKind.MESSAGE_DELIVERED).max(),
-        disproved_on=day.filter(kind == FactKind.MESSAGE_BOUNCED).max(),
+    came_back = kind == FactKind.MESSAGE_BOUNCED
+    return (
+        mine.select(
+            "message_id",
+            sent_on=pl.when(kind == FactKind.MESSAGE_SENT).then(day),
+            sent_fact_no=pl.when(~came_back).then(pl.col("fact_no")),
+            delivered_on=pl.when(kind == FactKind.MESSAGE_DELIVERED).then(day),
+            disproved_on=pl.when(came_back).then(day),
+        )
+        .group_by("message_id")
+        .agg(
+            pl.col("sent_on", "sent_fact_no").min(),
+            pl.col("delivered_on", "disproved_on").max(),
+        )
     )
 
 
@@ -211,14 +220,24 @@ def levels(counting: pl.DataFrame) -> pl.DataFrame:
     """
     asks = pl.col("level") > 0
     is_notice = (pl.col("level") == 0) & (pl.col("step_id") != LISTED)
-    return counting.group_by("claim_id").agg(
-        level=pl.col("level").max(),
-        last_pay_by=pl.col("pay_by").filter(~is_notice).max(),
-        last_received_on=pl.col("received_on").filter(~is_notice).max(),
-        reminders=asks.sum(),
-        first_reminder_on=pl.col("received_on").filter(asks).min(),
-        is_all_proven=(pl.col("evidence").filter(asks) == PROVEN).all(),
-        has_notice=is_notice.any(),
+    # Columns made before grouping: a plain maximum per group is several times faster than a filter.
+    return (
+        counting.select(
+            "claim_id",
+            "level",
+            last_pay_by=pl.when(~is_notice).then(pl.col("pay_by")),
+            last_received_on=pl.when(~is_notice).then(pl.col("received_on")),
+            reminders=asks,
+            first_reminder_on=pl.when(asks).then(pl.col("received_on")),
+            is_all_proven=~asks | (pl.col("evidence") == PROVEN),
+            has_notice=is_notice,
+        )
+        .group_by("claim_id")
+        .agg(
+            pl.col("level", "last_pay_by", "last_received_on", "has_notice").max(),
+            pl.col("first_reminder_on", "is_all_proven").min(),
+            pl.col("reminders").sum(),
+        )
     )
 
 

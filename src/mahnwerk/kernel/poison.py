@@ -48,7 +48,7 @@ def data_errors(book: Book, jurisdictions: Collection[str]) -> pl.DataFrame:
     ----------
     A case without a bad row is never named. Rows of unknown cases name nobody: they belong to no case.
     """
-    claims_of = book.claims.select("claim_id", "case_id")
+    claims_of = book.claims.select("claim_id", "case_id").drop_nulls().sort("claim_id")
     found = [
         _cases(book.cases),
         _claims(book.claims, jurisdictions),
@@ -185,10 +185,14 @@ def _notices(notices: pl.DataFrame) -> pl.DataFrame:
 
 
 def _elsewhere(frame: pl.DataFrame, claims_of: pl.DataFrame, detail: str) -> pl.DataFrame:
-    """Rows that name a claim of another case, or one that does not exist."""
+    """Rows that name a claim of another case, or one that does not exist.
+
+    `claims_of` is sorted by claim: looking up a place is faster than a join of a million rows.
+    """
     named = frame.filter(pl.col("claim_id").is_not_null()).select("case_id", "claim_id")
-    if named.is_empty():
-        return pl.DataFrame(schema={"case_id": pl.Int64, "detail": pl.String})
-    return named.join(claims_of, on=["claim_id", "case_id"], how="anti").select(
-        "case_id", detail=pl.lit(detail)
-    )
+    if named.is_empty() or claims_of.is_empty():
+        return named.select("case_id", detail=pl.lit(detail))
+    place = claims_of["claim_id"].search_sorted(named["claim_id"]).clip(0, claims_of.height - 1)
+    found = claims_of[place]
+    is_own = (found["claim_id"] == named["claim_id"]) & (found["case_id"] == named["case_id"])
+    return named.filter(~is_own.fill_null(False)).select("case_id", detail=pl.lit(detail))
