@@ -21,7 +21,7 @@ from mahnwerk.frames import Role
 from mahnwerk.letters.check import refusals
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.glyphs import undrawable
-from mahnwerk.letters.model import Letter, LetterError, Party
+from mahnwerk.letters.model import DEMANDING, Letter, LetterError, Party
 from mahnwerk.letters.render import PDF_STANDARDS, render
 
 MM = 72 / 25.4
@@ -115,6 +115,18 @@ def test_long_addresses_stay_in_the_window() -> None:
 @pytest.mark.parametrize("make", [samples.letter, samples.final_notice, samples.paid])
 def test_plain_letters_take_one_page(make: Any) -> None:
     assert len(pypdfium2.PdfDocument(render(make()).pdf)) == 1
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("template", DEMANDING)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_signature_stays_on_the_first_page(count: int, template: str, language: str) -> None:
+    base = samples.second_notice(template=template, language=language)
+    more = tuple(samples.item(f"2026-2{number}") for number in range(count - 1))
+    base = replace(base, items=(replace(base.items[0], triggers_default=True), *more))
+    base = replace(base, triggers_default=template == "dunning_notice", offer=None)
+    page = pypdfium2.PdfDocument(render(base).pdf)[0].get_textpage().get_text_range()
+    assert page.count(f"{base.sender.contact_person}, {base.sender.name}") == 1
 
 
 def test_derivation_is_on_page_two_and_only_two() -> None:

@@ -27,7 +27,7 @@ def items_table(context: Context) -> Table:
 
 def _item_row(context: Context, item: Item) -> tuple[str, ...]:
     language = context.letter.language
-    status = clean(item.status) or (context.wording.word(f"status/{item.step}") if item.step else "")
+    status = clean(item.status) or (context.one(f"status/{item.step}") if item.step else "")
     return (
         clean(item.invoice_number),
         day_short(item.issued_on, language),
@@ -110,7 +110,8 @@ def _source(context: Context, line: Line) -> str:
     if line.source or item is None:
         return clean(line.source)
     word = context.wording.word
-    return f"{word('items/invoice')} {word('annex/of_word')} {day_short(item.issued_on, context.letter.language)}"
+    issued = day_short(item.issued_on, context.letter.language)
+    return f"{word('items/invoice')} {word('annex/of_word')} {issued}"
 
 
 def _basis(context: Context, line: Line) -> str:
@@ -132,7 +133,9 @@ def _basis(context: Context, line: Line) -> str:
         day = line.first_day or line.last_day
         parts.append(f"{word('annex/of_word')} {day_short(day, language)}" if day else "")
     if line.days is not None:
-        parts.append(f"{number(line.days, language)} {word('annex/day_word')}")
+        parts.append(
+            f"{number(line.days, language)} {word('annex/day_one' if line.days == 1 else 'annex/day_word')}"
+        )
     return ", ".join(parts)
 
 
