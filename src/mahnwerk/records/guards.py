@@ -6,6 +6,7 @@ the lists below, so a later migration that loses a guard (SQLite rebuilds tables
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,14 +189,17 @@ _REFUSE = (
 )
 
 
-def trigger_sql(vendor: str) -> list[str]:
-    """Statements that create all triggers."""
+def trigger_sql(vendor: str, tables: Collection[str] | None = None) -> list[str]:
+    """Statements that create all triggers, or those of some tables."""
+    triggers = [trigger for trigger in TRIGGERS if tables is None or trigger.table in tables]
     if vendor == "sqlite":
-        return [_sqlite_trigger(trigger) for trigger in TRIGGERS]
+        return [_sqlite_trigger(trigger) for trigger in triggers]
     statements = [_REFUSE]
-    for trigger in TRIGGERS:
+    for trigger in triggers:
         statements += _postgres_trigger(trigger)
     for table in NO_TRUNCATE:
+        if tables is not None and table not in tables:
+            continue
         statements.append(
             f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
             f"EXECUTE FUNCTION mahnwerk_refuse('{table}: rows are kept')"
@@ -244,11 +248,29 @@ def _rebuild_sqlite(cursor: Any, table: str) -> None:
             cursor.execute(sql)
 
 
-def policy_sql() -> list[str]:
+def foreign_key_sql() -> list[str]:
+    """PostgreSQL: statements that add all composite foreign keys; existing rows are checked."""
+    return [
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} {clause}"
+        for table in TENANT_TABLES
+        for name, clause in _clauses(table)
+    ]
+
+
+def drop_foreign_key_sql() -> list[str]:
+    """PostgreSQL: statements that remove them, for loading a large book into empty tables."""
+    return [
+        f"ALTER TABLE {table} DROP CONSTRAINT {name}"
+        for table in TENANT_TABLES
+        for name, _ in _clauses(table)
+    ]
+
+
+def policy_sql(tables: Collection[str] = TENANT_TABLES) -> list[str]:
     """Row-level security: a connection sees and writes the rows of the tenant it named, no others."""
     statements = []
     mine = "tenant_id = (SELECT NULLIF(current_setting('app.tenant_id', true), '')::bigint)"
-    for table in TENANT_TABLES:
+    for table in tables:
         statements += [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
@@ -258,17 +280,31 @@ def policy_sql() -> list[str]:
 
 
 def install(apps: Any, schema_editor: Any) -> None:
-    """Put all guards into a database whose tables are empty."""
+    """Put the guards of the first tables into a database whose tables are empty."""
     connection = schema_editor.connection
+    present = set(connection.introspection.table_names())
+    _install(connection, [table for table in TENANT_TABLES if table in present])
+
+
+def installer(*tables: str) -> Callable[[Any, Any], None]:
+    """The same for tables that a later migration makes: `RunPython(guards.installer("postings", …), …)`."""
+
+    def install_some(apps: Any, schema_editor: Any) -> None:
+        _install(schema_editor.connection, tables)
+
+    return install_some
+
+
+def _install(connection: Any, tables: Collection[str]) -> None:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            for table in TENANT_TABLES:
+            for table in tables:
                 _rebuild_sqlite(cursor, table)
         else:
-            for table in TENANT_TABLES:
+            for table in tables:
                 for name, clause in _clauses(table):
                     cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {clause}")
-            for statement in policy_sql():
+            for statement in policy_sql(tables):
                 cursor.execute(statement)
-        for statement in trigger_sql(connection.vendor):
+        for statement in trigger_sql(connection.vendor, tables):
             cursor.execute(statement)

@@ -70,8 +70,6 @@ def tokens(payload: Payload) -> set[tuple[int, str]]:
         found.add((int(kind.PHONE), phone))
     if iban := re.sub(r"\s", "", payload.get("iban") or "").upper():
         found.add((int(kind.IBAN), iban))
-    if postcode := (payload.get("postcode") or "").strip():
-        found.add((int(kind.POSTCODE), postcode))
     return found
 
 
@@ -161,17 +159,20 @@ def _write_tokens(tenant_id: int, person_ids: Sequence[int], payloads: Sequence[
         for pair in sorted(tokens(payload)):
             owners.append(person_id)
             pairs.append(pair)
-    hashes = crypto.keyed_hashes(tenant_id, "blind index", _token_texts(pairs))
+    distinct = list(dict.fromkeys(pairs))  # names repeat
+    hashed = dict(
+        zip(distinct, crypto.keyed_hashes(tenant_id, "blind index", _token_texts(distinct)), strict=True)
+    )
     frame = pl.DataFrame(
         {
-            "id": ids.new_ids(len(owners)),
             "tenant_id": [tenant_id] * len(owners),
             "kind": pl.Series([kind for kind, _ in pairs], dtype=pl.Int16),
-            "token": pl.Series(hashes, dtype=pl.Binary),
+            "token": pl.Series([hashed[pair] for pair in pairs], dtype=pl.Binary),
             "person_id": pl.Series(owners, dtype=pl.Int64),
         }
     )
-    bulk.insert_frame(connection, "blind_indexes", frame, on_conflict="ON CONFLICT DO NOTHING")
+    rows = frame.sort("kind", "token").with_columns(ids.new_ids(frame.height))  # in the order of the index
+    bulk.insert_frame(connection, "blind_indexes", rows, on_conflict="ON CONFLICT DO NOTHING")
 
 
 def change(tenant_id: int, person_id: int, payload: Payload, *, recorded_at: datetime) -> bool:
@@ -195,7 +196,7 @@ def change(tenant_id: int, person_id: int, payload: Payload, *, recorded_at: dat
 
 
 def find_cases(tenant_id: int, text: str, *, limit: int = 200) -> list[int]:
-    """Cases of the persons that every word of the text fits: number, e-mail, phone, IBAN, name, postcode."""
+    """Cases of the persons that every word of the text fits: number, e-mail, phone, IBAN, name."""
     tenancy.set_tenant(tenant_id)
     whole = _ways_to_read(text)
     found = _persons_with(tenant_id, whole)
@@ -210,7 +211,7 @@ def find_cases(tenant_id: int, text: str, *, limit: int = 200) -> list[int]:
 
 
 def _ways_to_read(text: str) -> list[tuple[int, str]]:
-    everything = dict.fromkeys(("customer_number", "email", "phone", "iban", "postcode"), text)
+    everything = dict.fromkeys(("customer_number", "email", "phone", "iban"), text)
     pairs = tokens(everything)
     found_words = words(text, shortest=TOKEN_MIN)
     if len(found_words) == 1:

@@ -385,7 +385,7 @@ class Migration(migrations.Migration):
             name='BlindIndex',
             fields=[
                 ('id', mahnwerk.records.fields.IdField(default=mahnwerk.records.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.SmallIntegerField(choices=[(1, 'Customer Number'), (2, 'Email'), (3, 'Phone'), (4, 'Iban'), (5, 'Name'), (6, 'Postcode')])),
+                ('kind', models.SmallIntegerField(choices=[(1, 'Customer Number'), (2, 'Email'), (3, 'Phone'), (4, 'Iban'), (5, 'Name')])),
                 ('token', models.BinaryField()),
                 ('person_id', models.BigIntegerField()),
                 ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='records.tenant')),

@@ -42,7 +42,6 @@ class BlindIndex(models.Model):
         PHONE = 3
         IBAN = 4
         NAME = 5
-        POSTCODE = 6
 
     id = IdField()
     tenant = link("records.Tenant")
