@@ -20,13 +20,10 @@ from pathlib import Path
 from typing import Any
 
 FIRST = (
-    "Anna Bert Carla Dieter Änne Jörg Günther Sören Müge Zeynep Łukasz Renée Heinz-Peter Ute Kai Max".split()
+    ["Anna", "Bert", "Carla", "Dieter", "Änne", "Jörg", "Günther", "Sören", "Müge", "Zeynep", "Łukasz", "Renée", "Heinz-Peter", "Ute", "Kai", "Max"]
 )
-LAST = (
-    "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Größler Yıldırım Nguyen Kowalski "
-    "Brandstätter Jäger Weiß König Strauß Lüdemann Petersen Özdemir Bäcker Hübner Krüger Vogt Sommer Winter"
-).split()
-TRADES = "Bau Elektro Handels Garten Metall Druck Transport Software Medien Sanitär Hotel Möbel".split()
+LAST = ["Müller", "Schmidt", "Schneider", "Fischer", "Weber", "Meyer", "Wagner", "Becker", "Schulz", "Hoffmann", "Größler", "Yıldırım", "Nguyen", "Kowalski", "Brandstätter", "Jäger", "Weiß", "König", "Strauß", "Lüdemann", "Petersen", "Özdemir", "Bäcker", "Hübner", "Krüger", "Vogt", "Sommer", "Winter"]
+TRADES = ["Bau", "Elektro", "Handels", "Garten", "Metall", "Druck", "Transport", "Software", "Medien", "Sanitär", "Hotel", "Möbel"]
 FORMS = ("GmbH", "UG (haftungsbeschränkt)", "AG", "GmbH & Co. KG", "e.K.", "OHG")
 PRICES = (1990, 1990, 1990, 1990, 2990, 1990, 4990, 1990)
 

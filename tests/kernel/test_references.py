@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from mahnwerk.kernel.references import distance, forms, likeness, tokens, with_slips
+from mahnwerk.kernel.references import distances, forms, likeness, tokens, with_slips
 
 
 def test_forms_drop_what_tells_nothing_apart() -> None:
@@ -28,8 +28,8 @@ def test_slips_meet_at_one_deletion() -> None:
 
 
 def test_distance_counts_a_swap_once() -> None:
-    assert distance("12345", "12354") == 1
-    assert distance("12345", "1234567890") == 9
+    pairs = pl.Series(["12345", "12345"]), pl.Series(["12354", "1234567890"])
+    assert distances(*pairs) == [1, 3]
 
 
 def test_the_head_of_a_numbering_scheme_makes_nobody_alike() -> None:

@@ -18,6 +18,7 @@ from mahnwerk.kernel.matching_cases import by_case, case_pairs, known_pairs, par
 from mahnwerk.kernel.matching_groups import many_for_one, one_for_many, one_for_one
 from mahnwerk.kernel.matching_pairs import amount_pairs, reference_pairs
 from mahnwerk.kernel.matching_weak import by_likeness, leftovers
+from mahnwerk.kernel.references import common_head
 
 PAYMENTS: Final[Schema] = {
     "payment_id": pl.Int64,
@@ -54,9 +55,11 @@ MATCHES: Final[Schema] = {
     "reasons": pl.List(pl.String),
     "runner_up": pl.List(pl.Int64),
 }
-TELLING_CLAIMS_MIN: Final = 200
+TELLING_CLAIMS_MIN: Final = 100
 TELLING_SHARE: Final = 0.9
 """Amounts tell claims apart where there are many and nearly each is unique; prices of a shop do not."""
+SPARSE: Final = 1000
+"""Numbers at least so far apart on average: a slip of the pen meets no other number."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ def propose(
     -------
     MATCHES: every payment in exactly one row. Reasons are words of a closed list: reference_found,
     reference_short, reference_one_slip, reference_damaged, references_found, case_named, amount_fits,
-    sum_fits, discount_taken, other_amount, payments_add_up, part_payment, overpaid, payer_alike,
-    payer_known, amount_common, one_reference_damaged, nothing_fits.
+    sum_fits, discount_taken, other_amount, payments_add_up, part_payment, overpaid, payer_alike, not_beyond_doubt,
+    one_reference_damaged, nothing_fits.
 
     Guarantees
     ----------
@@ -137,15 +140,11 @@ def _board(
     # Only claims that some evidence names become Python objects; a million others stay columns.
     evident = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")
     debtors = pl.concat([evident.select("debtor_id"), named_cases.select("debtor_id")]).unique()
-    counts = claims.group_by("currency", "open_cents").agg(same_amount=pl.len())
-    relevant = claims.join(debtors, on="debtor_id", how="semi").join(
-        counts, on=["currency", "open_cents"], how="left", maintain_order="left"
-    )
+    relevant = _characterised(claims, debtors)
     board = Board(
         {row["payment_id"]: Payment(**row) for row in payments.iter_rows(named=True)},
         {row["claim_id"]: OpenClaim.of(row) for row in relevant.iter_rows(named=True)},
         Tolerance(settings.tolerance_ppm, settings.tolerance_cents),
-        telling=_telling(counts),
     )
     if known is not None:
         for iban, debtor_id in known.iter_rows():
@@ -159,15 +158,40 @@ def _board(
     return board
 
 
-def _telling(counts: pl.DataFrame) -> frozenset[str]:
-    """Currencies in which an amount that occurs once points to its claim."""
-    shares = counts.group_by("currency").agg(
-        claims=pl.col("same_amount").sum(), alone=(pl.col("same_amount") == 1).sum()
+def _characterised(claims: pl.DataFrame, debtors: pl.DataFrame) -> pl.DataFrame:
+    """The claims of some debtors with what the whole list says of their amounts and numbers.
+
+    Adds same_amount; is_telling and is_sparse by numbering scheme: the first reference, digits blanked.
+    """
+    first = pl.col("references").list.first().str.to_uppercase().str.replace_all(r"[^A-Z0-9]", "")
+    counts = claims.group_by("currency", "open_cents").agg(same_amount=pl.len())
+    described = claims.select(
+        "claim_id",
+        "currency",
+        "open_cents",
+        first=first,
+        scheme=first.str.replace_all(r"\d", "9"),
+        number=first.str.replace_all(r"\D", "").str.slice(-18).cast(pl.Int64, strict=False),
+    ).join(counts, on=["currency", "open_cents"], how="left")
+    schemes = described.group_by("scheme").agg(
+        lowest=pl.col("first").min(),
+        highest=pl.col("first").max(),
+        is_telling=(pl.len() >= TELLING_CLAIMS_MIN)
+        & ((pl.col("same_amount") == 1).sum() >= TELLING_SHARE * pl.len()),
+        is_sparse=(pl.len() >= TELLING_CLAIMS_MIN)
+        & ((pl.col("number").max() - pl.col("number").min()) // pl.len() >= SPARSE),
     )
-    clear = shares.filter(
-        (pl.col("claims") >= TELLING_CLAIMS_MIN) & (pl.col("alone") >= TELLING_SHARE * pl.col("claims"))
+    heads = [
+        common_head(low or "", high or "") if low != high else ""
+        for low, high in schemes.select("lowest", "highest").iter_rows()
+    ]
+    schemes = schemes.with_columns(pl.Series("head", heads, pl.String))
+    return (
+        claims.join(debtors, on="debtor_id", how="semi", maintain_order="left")
+        .join(described.select("claim_id", "scheme", "same_amount"), on="claim_id", how="left")
+        .join(schemes, on="scheme", how="left", nulls_equal=True)
+        .sort("claim_id")
     )
-    return frozenset(clear["currency"].to_list())
 
 
 def _frame(board: Board, proposals: Iterable[Group]) -> pl.DataFrame:

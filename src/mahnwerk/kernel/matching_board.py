@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mahnwerk.kernel.matching_pairs import EXACT, ONE_SLIP, SHORT
+from mahnwerk.kernel.matching_pairs import EXACT, SHORT, TWO_SLIPS
 from mahnwerk.kernel.names import similarity
 
 COMMON_AMOUNT: Final = 3
 """From so many open claims of one amount on, the amount confirms nothing."""
 ALIKE_SURE: Final = 0.85
-ALIKE_SOME: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,9 @@ class OpenClaim:
     discount_until: dt.date | None = None
     other_cents: tuple[int, ...] = ()
     same_amount: int = 1  # open claims of this currency and amount, itself included
+    is_telling: bool = False  # amounts of its numbering scheme tell claims apart
+    head: str = ""  # what all references of its scheme begin with
+    is_sparse: bool = False  # numbers of its scheme lie so far apart that a slip meets no other
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OpenClaim:
@@ -55,6 +57,9 @@ class OpenClaim:
             row["discount_until"],
             tuple(cents for cents in row["other_cents"] or () if cents and cents != row["open_cents"]),
             row["same_amount"],
+            bool(row["is_telling"]),
+            row["head"] or "",
+            bool(row["is_sparse"]),
         )
 
     def after_discount(self, value_on: dt.date | None) -> int:
@@ -96,7 +101,6 @@ class Board:
     payments: dict[int, Payment]
     claims: dict[int, OpenClaim]
     tolerance: Tolerance
-    telling: frozenset[str] = frozenset()
     by_payment: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     by_claim: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     tokens: dict[int, dict[str, dict[int, int]]] = field(
@@ -147,7 +151,7 @@ class Board:
         }
 
     def fit(self, claims: Sequence[OpenClaim], paid: int, value_on: dt.date | None) -> str:
-        """Why a sum pays these claims in full: amount_fits, discount_taken, other_amount; "" = it does not."""
+        """Why a sum pays the claims in full: amount_fits, discount_taken, other_amount; "" = it does not."""
         covers = self.tolerance.covers
         if covers(sum(claim.open_cents for claim in claims), paid):
             return "amount_fits"
@@ -171,22 +175,34 @@ class Board:
 
     def is_telling(self, claims: Sequence[OpenClaim]) -> bool:
         """The amount of each claim points to it alone."""
-        return all(claim.same_amount == 1 and claim.currency in self.telling for claim in claims)
+        return all(claim.same_amount == 1 and claim.is_telling for claim in claims)
 
-    def is_sure(self, payment: Payment, claims: Sequence[OpenClaim], evidence: int) -> bool:
-        """Whether this evidence, with an amount that fits, leaves no other reading.
+    def specific(self, payment_id: int, claim_id: int) -> int:
+        """The strongest evidence by a reference that means this claim and no other as well; 0 = none."""
+        best = 0
+        for meanings in self.tokens[payment_id].values():
+            mine = meanings.get(claim_id, 0)
+            if mine > best and sum(other >= mine for other in meanings.values()) == 1:
+                best = mine
+        return best
+
+    def is_sure(self, payment: Payment, claims: Sequence[OpenClaim]) -> bool:
+        """Whether references, with an amount that fits, leave no other reading.
 
         A reference as written is enough unless the amount is one of many and the payer is a stranger: then
-        it may be a slip for a neighbour's number. A short or damaged one needs the payer, or an amount that
-        no other claim has.
+        it may be a slip for a neighbour's number. A damaged one may be another invoice's that is long paid:
+        it needs an amount that no other claim has, or the payer where numbers lie far apart.
         """
-        alike = max(self.knows_payer(payment, claim) for claim in claims)
+        evidence = min(self.specific(payment.payment_id, claim.claim_id) for claim in claims)
+        if evidence < TWO_SLIPS:
+            return False
+        alike = max(self.knows_payer(payment, claim) for claim in claims) >= ALIKE_SURE
         is_common = any(claim.same_amount >= COMMON_AMOUNT for claim in claims)
         if evidence >= EXACT:
             named = any(claim.debtor_id in self.named_cases.get(payment.payment_id, ()) for claim in claims)
-            return not is_common or alike >= ALIKE_SOME or named or not payment.name
+            return not is_common or alike or named or not payment.name
         if self.is_telling(claims):
             return True
-        if evidence in (SHORT, ONE_SLIP):
-            return alike >= ALIKE_SURE
-        return alike >= ALIKE_SURE and not is_common
+        if evidence == SHORT:
+            return alike
+        return alike and not is_common and all(claim.is_sparse for claim in claims)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import combinations, islice
 
-from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment
+from mahnwerk.kernel.matching_board import ALIKE_SURE, Board, Group, OpenClaim, Payment
 from mahnwerk.kernel.matching_pairs import EXACT, ONE_SLIP, SHORT, TWO_SLIPS
 from mahnwerk.kernel.references import likeness
 
 CHOICES_MAX = 4_000
 """Combinations looked at for one payment; a longer list is for a person."""
+PAYERS_MAX = 8
+"""More payments than this for one claim are looked at only if their payers fit."""
 WORDS = {EXACT: "reference_found", SHORT: "reference_short", ONE_SLIP: "reference_one_slip"}
 CONFIDENCE = {EXACT: 0.99, SHORT: 0.98, ONE_SLIP: 0.98, TWO_SLIPS: 0.97}
 UNSURE = 0.85
@@ -35,22 +37,23 @@ def one_for_one(board: Board) -> None:
         if not fitting:
             continue
         best = _best(board, payment, {claim_id: evidence for claim_id, (evidence, _) in fitting.items()})
-        rivals = tuple(claim_id for claim_id in fitting if claim_id not in best)
         if len(best) == 1:
-            evidence, how = fitting[best[0]]
-            sure = board.is_sure(payment, [board.claims[best[0]]], evidence)
-            reasons = (WORDS.get(evidence, "reference_damaged"), how, *(() if sure else ("amount_common",)))
-            board.take(
-                Group(
-                    (payment_id,), best_ids(best), reasons, CONFIDENCE[evidence] if sure else UNSURE, sure,
-                    rivals[:1],
-                )
-            )  # fmt: skip
+            _take_one(board, payment, best[0], fitting)
 
 
-def best_ids(best: Sequence[int]) -> tuple[int, ...]:
-    """The claims of a group, in order."""
-    return tuple(sorted(best))
+def _take_one(board: Board, payment: Payment, claim_id: int, fitting: dict[int, tuple[int, str]]) -> None:
+    sure = board.is_sure(payment, [board.claims[claim_id]])
+    rivals = [rival for rival in fitting if rival != claim_id]
+    if not sure and board.knows_payer(payment, board.claims[claim_id]) < ALIKE_SURE:
+        # The number of a stranger, and one slip away a claim of this very payer: propose that one first.
+        own = [rival for rival in rivals if board.knows_payer(payment, board.claims[rival]) >= ALIKE_SURE]
+        if len(own) == 1:
+            rivals = [claim_id]
+            claim_id = own[0]
+    evidence, how = fitting[claim_id]
+    reasons = (WORDS.get(evidence, "reference_damaged"), how, *(() if sure else ("not_beyond_doubt",)))
+    confidence = CONFIDENCE[evidence] if sure else UNSURE
+    board.take(Group((payment.payment_id,), (claim_id,), reasons, confidence, sure, tuple(rivals[:1])))
 
 
 def _best(board: Board, payment: Payment, fitting: dict[int, int]) -> list[int]:
@@ -77,18 +80,25 @@ def one_for_many(board: Board) -> None:
         if len(solutions) == 1:
             chosen, how = solutions[0]
             if len(chosen) > 1:
-                sure = _is_sure_list(board, payment, chosen, pairs)
+                sure = _is_sure_list(board, payment, chosen)
                 reasons = ("references_found", *how)
                 board.take(Group((payment_id,), chosen, reasons, 0.98 if sure else UNSURE, sure))
 
 
-def _is_sure_list(board: Board, payment: Payment, chosen: Sequence[int], pairs: dict[int, int]) -> bool:
-    """Two references of one debtor as written, with a sum that fits, are no accident; else the weakest counts."""
-    claims = [board.claims[claim_id] for claim_id in chosen]
-    evidence = [pairs.get(claim_id, TWO_SLIPS) for claim_id in chosen]
-    if sum(strength >= SHORT for strength in evidence) >= 2 and min(evidence) >= SHORT:
+def _is_sure_list(board: Board, payment: Payment, chosen: Sequence[int]) -> bool:
+    """Whether a list of references whose sum fits leaves no doubt.
+
+    References of one debtor as written are no accident; with two of them and the right payer the others
+    may be one slip away. Else the weakest counts.
+    """
+    evidence = [board.specific(payment.payment_id, claim_id) for claim_id in chosen]
+    if min(evidence) >= SHORT:
         return True
-    return board.is_sure(payment, claims, min(evidence))
+    written = sum(strength >= SHORT for strength in evidence)
+    alike = board.knows_payer(payment, board.claims[chosen[0]]) >= ALIKE_SURE
+    if written >= 2 and min(evidence) >= ONE_SLIP and alike:
+        return True
+    return board.is_sure(payment, [board.claims[c] for c in chosen])
 
 
 def _choices(board: Board, payment_id: int, pairs: dict[int, int]) -> dict[int, list[list[int]]]:
@@ -172,7 +182,7 @@ def _with_missing(
                 total + claim.open_cents, payment.amount_cents
             ):
                 continue
-            if likeness(payment.text, claim.references) >= 0.7:
+            if likeness(payment.text, claim.references, claim.head) >= 0.7:
                 found[tuple(sorted((*chosen, claim.claim_id)))] = ("sum_fits", "one_reference_damaged")
     return found
 
@@ -195,23 +205,27 @@ def many_for_one(board: Board) -> None:
             ]
             solutions = _payment_sums(board, claim, payers)
             if len(solutions) == 1:
-                sure = all(
-                    board.is_sure(board.payments[p], [claim], board.by_claim[claim_id][p])
-                    for p in solutions[0]
-                )
+                sure = all(board.is_sure(board.payments[p], [claim]) for p in solutions[0])
                 reasons = ("reference_found", "payments_add_up")
                 board.take(Group(solutions[0], (claim_id,), reasons, 0.98 if sure else UNSURE, sure))
 
 
 def _payment_sums(board: Board, claim: OpenClaim, payers: Sequence[Payment]) -> list[tuple[int, ...]]:
-    if not 2 <= len(payers) <= 12:
+    """Two or more of the payments that add up to the claim; all such choices."""
+    if len(payers) > PAYERS_MAX:
+        payers = [p for p in payers if board.knows_payer(p, claim) >= ALIKE_SURE]
+    if not 2 <= len(payers) <= PAYERS_MAX:
+        return []
+    days = [p.value_on for p in payers if p.value_on]
+    owed = {claim.open_cents, claim.after_discount(max(days, default=None)), *claim.other_cents}
+    if sum(p.amount_cents for p in payers) < min(owed) - max(board.tolerance.cents, min(owed) // 1000):
         return []
     found = []
-    for mask in range(3, 1 << len(payers)):
-        chosen = [payers[i] for i in range(len(payers)) if mask >> i & 1]
-        if len(chosen) < 2:
-            continue
-        days = [p.value_on for p in chosen if p.value_on]
-        if board.fit([claim], sum(p.amount_cents for p in chosen), max(days, default=None)):
-            found.append(tuple(sorted(p.payment_id for p in chosen)))
+    for width in range(2, len(payers) + 1):
+        for chosen in combinations(payers, width):
+            total = sum([p.amount_cents for p in chosen])
+            if any(board.tolerance.covers(cents, total) for cents in owed):
+                found.append(tuple(sorted(p.payment_id for p in chosen)))
+                if len(found) > 1:
+                    return found
     return found

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from mahnwerk.kernel.references import distance, forms, tokens, with_slips
+from mahnwerk.kernel.references import bare_form, distances, forms, tokens, with_slips
 
 EXACT: Final = 5
 """The reference as written, long enough or with its letters to be nothing else."""
@@ -47,7 +47,10 @@ def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFram
     found = _token_frame(payments, frozenset(digits.str.len_chars().unique().to_list()))
     if found.is_empty() or known.is_empty():
         return pl.DataFrame(schema=PAIRS)
-    exact = found.join(known, left_on="token", right_on="reference", how="inner").select(
+    known_bare = _bare_frame(claims)
+    exact = found.join(
+        pl.concat([known, known_bare]), left_on="token", right_on="reference", how="inner"
+    ).select(
         "payment_id",
         "claim_id",
         _exactness(pl.col("token")),
@@ -55,9 +58,9 @@ def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFram
         pl.col("token").alias("reference"),
         pl.lit(0, pl.Int8).alias("slips"),
     )
-    settled = exact.select("payment_id", "token").unique()
-    open_tokens = found.join(settled, on=["payment_id", "token"], how="anti")
-    return pl.concat([exact, _near(open_tokens, known)]).unique()
+    # A token as written may still be a slip for a neighbour's number, so it is looked up both ways.
+    written = exact.select("token").unique().with_columns(is_written=pl.lit(True))
+    return pl.concat([exact, _near(found.join(written, on="token", how="left"), known)]).unique()
 
 
 def _exactness(token: pl.Expr) -> pl.Expr:
@@ -81,10 +84,19 @@ def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .select("token", "reference")
         .unique()
     )
-    slips = [distance(token, reference) for token, reference in meetings.iter_rows()]
-    close = meetings.with_columns(pl.Series("slips", slips, pl.Int8)).filter(pl.col("slips").is_between(1, 2))
+    slips = pl.Series("slips", distances(meetings["token"], meetings["reference"]), pl.Int8)
+    # Two slips in a short number make any number of any other.
+    near_enough = pl.when(pl.col("reference").str.len_chars() >= SURE_DIGITS).then(2).otherwise(1)
+    close = meetings.with_columns(slips).filter(pl.col("slips").is_between(1, near_enough))
+    written = found.filter(pl.col("is_written")).select("token").unique()
+    close = close.join(
+        close.filter(pl.col("slips") == 2).join(written, on="token", how="semi"),
+        on=["token", "reference"],
+        how="anti",
+    )
     return (
-        found.join(close, on="token", how="inner")
+        found.drop("is_written")
+        .join(close, on="token", how="inner")
         .join(known, on="reference", how="inner")
         .select(
             "payment_id",
@@ -138,6 +150,18 @@ def _token_frame(payments: pl.DataFrame, lengths: frozenset[int]) -> pl.DataFram
         for token in tokens(text, lengths)
     ]
     return pl.DataFrame(rows, schema={"payment_id": pl.Int64, "token": pl.String}, orient="row")
+
+
+def _bare_frame(claims: pl.DataFrame) -> pl.DataFrame:
+    """References as people write them without leading zeros; looked for as written only."""
+    exploded = claims.select("claim_id", "references").explode("references").drop_nulls()
+    zeros = exploded.filter(pl.col("references").str.contains(r"(^|[^0-9])0\d*[1-9]"))
+    bare = zeros["references"].unique()
+    spelled = pl.DataFrame(
+        {"references": bare, "reference": [bare_form(written) for written in bare]},
+        schema={"references": pl.String, "reference": pl.String},
+    ).filter(pl.col("reference") != "")
+    return zeros.join(spelled, on="references").select("claim_id", "reference").unique()
 
 
 def _reference_frame(claims: pl.DataFrame) -> pl.DataFrame:

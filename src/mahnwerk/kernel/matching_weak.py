@@ -37,7 +37,7 @@ def by_likeness(board: Board) -> None:
 
 
 def _score(board: Board, payment: Payment, claim: OpenClaim) -> tuple[float, float, float]:
-    like = likeness(payment.text, claim.references)
+    like = likeness(payment.text, claim.references, claim.head)
     known = board.knows_payer(payment, claim)
     return 0.6 * like + 0.4 * known, like, known
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import polars as pl
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 SIGNIFICANT_MIN = 5
@@ -45,6 +45,13 @@ def forms(reference: str) -> list[str]:
     return [
         form for form in dict.fromkeys((whole, digits)) if len(form) >= SIGNIFICANT_MIN and significant(form)
     ]
+
+
+def bare_form(reference: str) -> str:
+    """A reference without the leading zeros of its parts (RE-26-0411 → RE26411); "" where the same."""
+    words = _WORD.findall(reference.upper())
+    bare = "".join(word.lstrip("0") if word.isdigit() else word for word in words)
+    return bare if len(bare) >= SIGNIFICANT_MIN and significant(bare) and bare not in forms(reference) else ""
 
 
 def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
@@ -120,19 +127,33 @@ def with_slips(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     )
 
 
-def distance(token: str, reference: str) -> int:
-    """Slips between two strings: deletions, insertions, changes, swaps of neighbours; 9 = far."""
-    return OSA.distance(token, reference, score_cutoff=3) if abs(len(token) - len(reference)) <= 3 else 9
+def distances(tokens: pl.Series, references: pl.Series) -> list[int]:
+    """Slips between strings, pair by pair: deletions, insertions, changes, swaps of neighbours; 3 = far."""
+    if tokens.is_empty():
+        return []
+    made = process.cpdist(tokens.to_list(), references.to_list(), scorer=OSA.distance, score_cutoff=2)
+    return [int(distance) for distance in made]
 
 
-def likeness(text: str, references: Iterable[str]) -> float:
-    """How much of the best reference is found anywhere in the text, 0…1; for pairs only, not for search."""
+def common_head(first: str, last: str) -> str:
+    """What all strings between two begin with, in alphabetical order."""
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:length]
+
+
+def likeness(text: str, references: Iterable[str], head: str = "") -> float:
+    """How much of the best reference is found anywhere in the text, 0…1; for pairs only, not for search.
+
+    `head` is what all references of the numbering scheme begin with: it must not make strangers alike.
+    """
     whole = compact(text)
+    bare_head = "".join(char for char in head if char.isdigit())
     best = 0.0
     for reference in references:
         for form in forms(reference):
-            tail = form.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-            # The constant head of a numbering scheme (INV1000000…) must not make strangers alike.
+            cut = head if head and form.startswith(head) else bare_head
+            tail = form[len(cut) :] if cut and form.startswith(cut) else form
+            tail = tail.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
             tail = re.sub(r"^(\d?)0{3,}", "", tail) or tail
             if len(tail) >= 3:
                 best = max(best, fuzz.partial_ratio(tail, whole) / 100 * min(1.0, len(tail) / 6))
