@@ -78,6 +78,11 @@ def _migrate() -> None:
     for alias in ALIASES:
         executor = MigrationExecutor(connections[alias])
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            if os.environ.get("MAHNWERK_DB_ROLE"):
+                raise BookError(
+                    f"The tables of {alias} are older than this programme, and MAHNWERK_DB_ROLE may "
+                    "not change them: open the book once as the owner of the tables, without that variable."
+                )
             call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from mahnwerk.frames import IMPORTED_CLAIMS, FactKind, Role
 from mahnwerk.records import bulk, facts, ids, import_cases, tenancy
-from mahnwerk.records.models import Creditor, Mandate
+from mahnwerk.records.models import Creditor, Mandate, Tenant
 from mahnwerk.records.save import local_day, tenant_zone
 
 CONFLICTS = {
@@ -76,6 +76,7 @@ def import_claims(
     """
     tenancy.set_tenant(tenant_id)
     with transaction.atomic():
+        Tenant.objects.select_for_update().get(id=tenant_id)  # imports of a tenant go one after another
         rows, conflicts = _with_creditor(tenant_id, claims)
         rows, nameless = import_cases.with_debtor_key(tenant_id, rows)
         conflicts = [*conflicts, nameless]
