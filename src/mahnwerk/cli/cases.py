@@ -145,7 +145,9 @@ def show_statement(view: Any) -> None:
                     row["label"],
                     money(row["amount_cents"], currency),
                     ", ".join(
-                        f"{part['component']} {part['invoice_number']} {money(part['amount_cents'], currency)}"
+                        " ".join(
+                            (part["component"], part["invoice_number"], money(part["amount_cents"], currency))
+                        )
                         for part in row["paid"]
                     ),
                 ]

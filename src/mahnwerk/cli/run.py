@@ -73,6 +73,10 @@ def run_day(
 def send(
     on: OnOption = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 = all.")] = 0,
+    settle: Annotated[
+        list[str] | None,
+        typer.Option("--settle", help="What became of an uncertain message: MESSAGE=sent or MESSAGE=failed."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
     confirm_day: ConfirmOption = False,
     book: BookOption = "",
@@ -89,6 +93,7 @@ def send(
 
         mahnwerk send
         mahnwerk send --on 2026-03-31 --limit 100
+        mahnwerk send --settle Xy3kQ0a9=sent
     """
     start_django()
     from mahnwerk.usecases import clock, sending
@@ -96,6 +101,10 @@ def send(
 
     opened = open_book(book, actor=actor or default_actor())
     chosen = output.day(on) or clock.today()
+    if settle:
+        count = sending.settle(opened, settle, chosen)
+        output.emit_json({"settled": count}) if as_json else typer.echo(f"{count} settled.")
+        return
     with output.progress("Sending", as_json) as step:
         report = sending.send(
             opened, chosen, limit=limit, dry_run=dry_run, confirm_day=confirm_day, progress=step

@@ -100,7 +100,7 @@ def list_cases(
     if creditor and creditor not in names.values():
         raise NotFound(f"there is no creditor {creditor!r}.", f"Known: {', '.join(sorted(names.values()))}.")
     chosen = viewing_day(book, on)
-    frames = [_rows(cases, result) for cases, result in _shards(book, chosen)]
+    frames = [_rows(cases, result, chosen) for cases, result in _shards(book, chosen)]
     if not frames:
         return CaseListing(chosen, 0, 0, [])
     table = pl.concat(frames).with_columns(
@@ -118,11 +118,13 @@ def list_cases(
     return CaseListing(chosen, table.height, len(rows), rows)
 
 
-def _rows(cases: Book, result: Decided) -> pl.DataFrame:
+def _rows(cases: Book, result: Decided, on: dt.date) -> pl.DataFrame:
     """One row per case: balance, outcome, reason, since when."""
     plan = result.plan
-    money = plan.balances.group_by("case_id").agg(
-        pl.col("open_cents").sum(), pl.col("surplus_cents").max(), claims=pl.len()
+    money = (
+        _placed(cases, result, on)
+        .group_by("case_id")
+        .agg(pl.col("open_cents").sum(), pl.col("surplus_cents").max(), claims=pl.len())
     )
     first = cases.claims.group_by("case_id").agg(oldest_due_on=pl.col("due_on").min())
     measures = plan.measures.select(
@@ -160,12 +162,20 @@ def _rows(cases: Book, result: Decided) -> pl.DataFrame:
     )
 
 
+def _placed(cases: Book, result: Decided, on: dt.date) -> pl.DataFrame:
+    """The balances of the claims that had been placed by the day: a later invoice is not owed yet."""
+    placed = cases.claims.filter(
+        pl.coalesce("issued_on", "due_on").is_null() | (pl.coalesce("issued_on", "due_on") <= pl.lit(on))
+    )
+    return result.plan.balances.join(placed, on="claim_id", how="semi")
+
+
 def totals(book: OpenBook, on: dt.date) -> list[dict[str, Any]]:
     """What is owed in the whole book on a day, one row per currency."""
     frames = []
     for cases, result in _shards(book, on):
         currency = cases.cases.select("case_id", "currency")
-        balances = result.plan.balances.join(currency, on="case_id")
+        balances = _placed(cases, result, on).join(currency, on="case_id")
         surplus = (
             balances.group_by("case_id", "currency")
             .agg(pl.col("surplus_cents").max())

@@ -87,7 +87,7 @@ def add_file(book: OpenBook, path: Path, *, dry_run: bool = False) -> list[Credi
         outcome = _save(book, told, columns)
         if dry_run:
             transaction.set_rollback(True)
-    return [CreditorAdded(told.key, told.name, outcome, _warnings(told))]
+    return [CreditorAdded(told.key, told.name, outcome, _warnings(book, told, chosen))]
 
 
 def _save(book: OpenBook, told: CreditorFile, columns: Mapping[str, Any]) -> str:
@@ -175,10 +175,16 @@ def _profile(told: CreditorFile, chosen: Mapping[str, str]) -> dict[str, Any]:
     return {**{name: getattr(told, name) for name in names}, "procedures": dict(chosen)}
 
 
-def _warnings(told: CreditorFile) -> list[str]:
+def _warnings(book: OpenBook, told: CreditorFile, chosen: Mapping[str, str]) -> list[str]:
     found = []
-    if told.letter_cost_cents:
-        found.append("letter_cost_cents: taken from the procedure; write your own procedure to change it")
+    known = procedures.of_book(book.place)
+    for key in sorted(set(chosen.values())):
+        for channel, cents in told.letter_cost_cents.items():
+            if cents != known[key].letter_cost_cents.get(channel, 0):
+                found.append(
+                    f"letter_cost_cents.{channel}: {cents}; procedure {key} says otherwise, and that "
+                    "counts: write a procedure of your own to change it"
+                )
     if not told.email:
         found.append("contact.email is missing: without a sender's address no e-mails can be written")
     return found

@@ -14,7 +14,7 @@ from mahnwerk.kernel.daily_run import plan_day, ruleset
 from mahnwerk.law import load_laws
 from mahnwerk.records import load, save
 from mahnwerk.records.models import Run
-from mahnwerk.usecases import clock, procedures
+from mahnwerk.usecases import attempts, clock, procedures
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import DayRefused
 from mahnwerk.usecases.failpoints import reached
@@ -114,6 +114,7 @@ def run_day(
         tally.add(plan, cases.cases)
         if run_id is not None:
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
+            tally.again += attempts.plan_again(book, run_id, plan, on, shard)
         progress(number + 1, len(shards))
     report = tally.report(on, dry_run, saved, rules)
     if run_id is not None:
@@ -141,6 +142,7 @@ class _Tally:
         self.measures: list[pl.DataFrame] = []
         self.held: list[pl.DataFrame] = []
         self.cases = 0
+        self.again = 0
 
     def add(self, plan: DayPlan, cases: pl.DataFrame) -> None:
         self.cases += cases.height
@@ -163,7 +165,7 @@ class _Tally:
             case_count=self.cases,
             measure_count=sum(row["cases"] for row in by_step),
             held_count=sum(row["cases"] for row in by_reason),
-            recorded_count=saved.opened + saved.planned + saved.replanned + saved.withdrawn,
+            recorded_count=saved.opened + saved.planned + saved.replanned + saved.withdrawn + self.again,
             law_hash=law_hash,
             coverage_hash=saved.coverage,
             measures=by_step,

@@ -1,7 +1,7 @@
 """The main job: files in, the day planned, letters and messages out, a summary.
 
-Without files it works on the example book: the files of `examples/`, on the day that
-`examples/day.txt` names.
+Without files it works on the example book: the files of `examples/`. `examples/days.txt` names its
+days, one a line; the book lives through all of them, and the summary is about the last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mahnwerk.usecases.opening import open_book
 from mahnwerk.usecases.sending import SendReport
 
 Progress = Callable[[int, int], None]
-DAY_FILE = "day.txt"
+DAY_FILES = ("days.txt", "day.txt")
 READABLE = (".yaml", ".yml", ".csv", ".xml", ".pdf")
 
 
@@ -65,11 +65,12 @@ def run(
     DayRefused
         The day lies before the book's last run, or too far ahead.
     """
-    examples = examples_folder()
+    examples, earlier = examples_folder(), []
     if not files and not book:
         book = books.EXAMPLE
     if books.place(book).name == books.EXAMPLE and not files:
-        files, on = example_files(examples), on or example_day(examples)
+        days = example_days(examples)
+        files, on, earlier = example_files(examples), on or days[-1], days[:-1]
     elif books.place(book).name == books.EXAMPLE and book:
         raise BadInput(
             "the book 'example' holds the examples only; samples and real claims are never mixed.",
@@ -82,10 +83,14 @@ def run(
         raise NotFound(f"there is no file {', '.join(missing)}.", "Check the name.")
     opened = open_book(book, actor=actor, create=True)
     chosen = on or clock.today()
-    day.guard(opened, chosen, confirm_day=confirm_day)
+    day.guard(opened, chosen, confirm_day=confirm_day or bool(earlier))
     taken = imports.import_files(opened, files, creditor=creditor, mapping=mapping, progress=progress)
-    planned = day.run_day(opened, chosen, confirm_day=confirm_day, progress=progress)
-    sent = sending.send(opened, chosen, confirm_day=confirm_day, progress=progress)
+    for past in earlier:
+        if past < chosen and past > (day.last_run_on(opened) or dt.date.min):
+            day.run_day(opened, past, confirm_day=True)
+            sending.send(opened, past, confirm_day=True)
+    planned = day.run_day(opened, chosen, confirm_day=confirm_day or bool(earlier), progress=progress)
+    sent = sending.send(opened, chosen, confirm_day=True, progress=progress)
     return MainJob(
         book=opened.place.name,
         outbox=str(opened.place.outbox),
@@ -103,16 +108,19 @@ def examples_folder() -> Path:
 
 def example_files(folder: Path) -> list[Path]:
     """The files of the examples, in an order in which each finds what it needs."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE and path.is_file())
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in READABLE and path.is_file())
     if not found:
         raise NotFound(f"there are no examples in {folder}.", "Give files: mahnwerk run claims.csv")
     return found
 
 
-def example_day(folder: Path) -> dt.date:
-    """The day of the examples, always the same, so that everybody sees the same letters."""
-    path = folder / DAY_FILE
+def example_days(folder: Path) -> list[dt.date]:
+    """The days of the examples, always the same, so that everybody sees the same letters."""
+    path = next((folder / name for name in DAY_FILES if (folder / name).is_file()), folder / DAY_FILES[0])
     try:
-        return dt.date.fromisoformat(path.read_text(encoding="utf-8").strip())
+        days = [dt.date.fromisoformat(word) for word in path.read_text(encoding="utf-8").split()]
     except (OSError, ValueError) as error:
-        raise NotFound(f"{path} does not name the day of the examples.", "Give one with --on.") from error
+        raise NotFound(f"{path} does not name the days of the examples.", "Give one with --on.") from error
+    if not days or days != sorted(days):
+        raise NotFound(f"{path} must name days in their order.", "Give one with --on.")
+    return days

@@ -212,6 +212,22 @@ def mark_failed(tenant_id: int, message_id: int, fence: int, because: str, on: d
     )
 
 
+def settle(tenant_id: int, message_id: int, fence: int, is_sent: bool, on: dt.date) -> bool:
+    """uncertain → sent or failed, as a person found out."""
+    return _end(
+        tenant_id,
+        message_id,
+        fence,
+        MessageState.SENT if is_sent else MessageState.FAILED,
+        # "It never left" says nothing against the address: the channel stays usable.
+        [FactKind.MESSAGE_SENT] if is_sent else [FactKind.MESSAGE_BOUNCED, FactKind.ADDRESS_FOUND],
+        on,
+        expected=MessageState.UNCERTAIN,
+        is_cost_undone=not is_sent,
+        ended_because="settled_by_hand",
+    )
+
+
 def unseal(tenant_id: int, message_id: int, fence: int, state: str, on: dt.date) -> bool:
     """sealed or sending → planned: certainly not left. The cost is undone; it is asked about anew."""
     return _end(

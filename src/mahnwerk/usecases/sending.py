@@ -20,6 +20,7 @@ from mahnwerk.records.models import Case, Message, MessageState
 from mahnwerk.usecases import clock, day, outbox, preparing
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.channels import Channels
+from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 from mahnwerk.usecases.preparing import Prepared
@@ -87,6 +88,33 @@ def send(
     if not dry_run and (waiting or worker.report.recovered):
         note(book, "send", on=on, detail=_counts(worker.report))
     return worker.report
+
+
+def settle(book: OpenBook, words: Sequence[str], on: dt.date) -> int:
+    """Say what became of uncertain messages: each word is MESSAGE=sent or MESSAGE=failed.
+
+    Raises
+    ------
+    BadInput, NotFound
+        A word is malformed, or names no uncertain message of this book; nothing is settled then.
+    """
+    chosen = []
+    for word in words:
+        public_id, _, state = word.partition("=")
+        if state not in ("sent", "failed"):
+            raise BadInput(f"{word!r} says neither sent nor failed.", "Write MESSAGE=sent or MESSAGE=failed.")
+        message = Message.objects.filter(
+            tenant_id=book.tenant_id, public_id=public_id, state=MessageState.UNCERTAIN
+        ).first()
+        if message is None:
+            raise NotFound(f"there is no uncertain message {public_id!r}.", "`mahnwerk check` counts them.")
+        chosen.append((message, state == "sent"))
+    for message, is_sent in chosen:
+        day_of = message.sealed_on or on
+        if outbox.settle(book.tenant_id, message.id, message.fence, is_sent, day_of):
+            detail = {"message_id": message.id, "is_sent": is_sent}
+            note(book, "message_settled", on=on, case_id=message.case_id, detail=detail)
+    return len(chosen)
 
 
 def _counts(report: SendReport) -> dict[str, int]:
@@ -183,7 +211,11 @@ class _Worker:
 
     def _not_delivered(self, message: Message, message_id: int, fence: int, refusal: NotDelivered) -> None:
         tenant_id, reference = self.book.tenant_id, _reference(message)
-        if refusal.is_permanent:
+        if refusal.code == "name_taken":
+            # Something was delivered under this key, but not these bytes: a person must look.
+            outbox.mark_uncertain(tenant_id, message_id, fence, refusal.code, self.on)
+            self._uncertain(message, refusal.code)
+        elif refusal.is_permanent:
             outbox.mark_failed(tenant_id, message_id, fence, refusal.code, self.on)
             self.report.failed += 1
             self._note(reference, f"was refused ({refusal.code})", "correct the address, or write by post")
@@ -246,7 +278,8 @@ class _Worker:
         self._note(
             _reference(message),
             f"may or may not have left ({code})",
-            f"look for it at the mail server, then: mahnwerk message {message.public_id} sent|failed",
+            "look for it at the mail server, then: "
+            f"mahnwerk send --settle {message.public_id}=sent (or =failed)",
         )
 
     def _note(self, reference: str, what: str, remedy: str) -> None:
