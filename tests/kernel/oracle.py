@@ -159,6 +159,8 @@ class Case:
             rate = debt.rate_on(self.law, day)
             if rate is not None and not debt.paused:
                 debt.interest += debt.principal * rate * year_share(day, self.day_count)
+            if debt.default_on is None or day < debt.default_on:
+                debt.contractual_due = debt.interest_due
         for fact in [f for f in self.facts if f["effective_on"] == day]:
             self.happen(fact, day)
         for debt in self.debts:
@@ -169,8 +171,6 @@ class Case:
                 for debt in self.scope(fact):
                     debt.paused -= 1
         for debt in self.debts:
-            if debt.default_on is None or day < debt.default_on:
-                debt.contractual_due = debt.interest_due
             for notice in self.notices:
                 if notice["sealed_on"] == day:
                     debt.remembered[notice["message_id"]] = debt.interest_due

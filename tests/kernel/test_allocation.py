@@ -262,6 +262,13 @@ class TestOrderWithinAClaim:
         assert owed(run([loan], [self.cost, pay(501_300)], began=self.began)) == [(0, 7_066, 500_000)]
         assert owed(run([loan], [self.cost, pay(1_001_400)], began=self.began)) == [(0, 6_966, 0)]
 
+    def test_a_credit_note_on_a_consumer_loan_leaves_its_interest_alone(self) -> None:
+        loan = claim(1, kind=int(ClaimKind.CONSUMER_LOAN), agreed_rate_ppm=36_600)
+        credit = fact(2, FactKind.CREDIT_NOTE, DUE, 4_000)
+        before = owed(run([loan], [], DUE))[0][1]
+        assert owed(run([loan], [credit], DUE)) == [(0, before, 6_000)]
+        assert before > 0
+
     def test_interest_runs_on_what_is_left_from_the_day_after(self) -> None:
         dear = [claim(1, principal_cents=1_000_000)]
         result = run(dear, [pay(507_066)], LATER + timedelta(days=30), began=self.began)

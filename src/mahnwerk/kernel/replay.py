@@ -316,7 +316,7 @@ class _Turn:
             np.where(lets[Component.INTEREST], interest, 0),
             np.where(lets[Component.PRINCIPAL], ledger.principal[rows], 0),
             self.places.is_consumer_loan[self.claim],
-            self._contractual(interest),
+            np.where(lets[Component.INTEREST], self._contractual(interest), 0),
         )
         paid = pour(pool, self.event, owed, rank_of)
         ledger.settle(rows, paid)
