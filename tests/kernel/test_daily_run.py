@@ -213,44 +213,6 @@ def test_a_case_decides_the_same_alone_and_among_others() -> None:
         assert alone.held.equals(plan.held.filter(mine))
 
 
-POISON = [
-    ("cases", {"currency": "GBP"}, "cases.currency"),
-    ("cases", {"currency": None}, "cases.currency"),
-    ("cases", {"role": 9}, "cases.role"),
-    ("claims", {"principal_cents": 0}, "claims.principal_cents"),
-    ("claims", {"principal_cents": None}, "claims.principal_cents"),
-    ("claims", {"principal_cents": 10**13 + 1}, "claims.principal_cents"),
-    ("claims", {"jurisdiction": "fr"}, "claims.jurisdiction"),
-    ("claims", {"kind": 7}, "claims.kind"),
-    ("claims", {"due_on": None, "issued_on": None}, "claims.due_on"),
-    ("claims", {"due_on": date(1066, 10, 14)}, "claims.due_on"),
-    ("claims", {"agreed_rate_ppm": -1}, "claims.agreed_rate_ppm"),
-    ("facts", {"kind": 999}, "facts.kind"),
-    ("facts", {"effective_on": None}, "facts.effective_on"),
-    ("facts", {"amount_cents": None}, "facts.amount_cents"),
-    ("facts", {"amount_cents": -5}, "facts.amount_cents"),
-    ("facts", {"claim_id": 404}, "facts.claim_id"),
-    ("facts", {"claim_id": 11}, "facts.claim_id"),
-]
-
-
-@pytest.mark.parametrize(("table", "wrong", "detail"), POISON, ids=[str(row[1]) for row in POISON])
-def test_a_poison_row_holds_its_own_case_only(table: str, wrong: dict[str, object], detail: str) -> None:
-    story = simple().case(2).claim(21, 2).fact(FactKind.PAYMENT_RECEIVED, DUE, 2, amount_cents=100)
-    getattr(story, table)[-1].update(wrong)
-    plan = story.plan(DUE + timedelta(days=10))
-    assert outcome(plan, 1) == ("measure", "payment_reminder")
-    assert outcome(plan, 2) == ("held", "data_error")
-    assert held(plan, 2)["detail"] == detail
-    assert plan.balances["case_id"].to_list() == [1]
-
-
-def test_a_claim_without_due_date_is_due_when_issued() -> None:
-    story = simple()
-    story.claims[-1].update(due_on=None, issued_on=DUE)
-    assert outcome(story.plan(DUE + timedelta(days=10))) == ("measure", "payment_reminder")
-
-
 def test_unknown_law_holds_the_cases_that_need_it() -> None:
     story = simple().claims and Story().case(1).claim(11, 1, due_kind=2).case(2).claim(
         21, 2, due_on=date(2027, 6, 1)

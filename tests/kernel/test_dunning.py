@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from tests.kernel.dunning_books import (
     simple,
 )
 
-from mahnwerk.frames import ClaimKind, DueKind, FactKind
+from mahnwerk.frames import FactKind
 from mahnwerk.kernel import calendar
 from mahnwerk.kernel.procedures import parse_procedure
 
@@ -49,55 +48,6 @@ def test_a_consumer_gets_five_messages_and_then_a_person_decides() -> None:
     )
 
 
-def test_the_letter_that_puts_in_default_is_free_and_the_next_ones_cost_what_they_cost() -> None:
-    story = simple()
-    fees = []
-    for on in _days(DUE, 80):
-        plan = story.plan(on) if not story.notices or on > story.notices[-1]["pay_by"] else None
-        if plan is not None and plan.measures.height:
-            row = plan.measures.row(0, named=True)
-            triggers = plan.measure_items["triggers_default"].to_list()
-            fees.append((row["step_id"], row["fee_cents"], row["fee_rule_id"], triggers))
-            story.send(plan, on)
-    assert fees == [
-        ("payment_reminder", 0, None, [False]),
-        ("dunning_notice", 0, None, [True]),
-        ("second_notice", 76, "costs.dunning_letter", [False]),
-        ("final_notice", 76, "costs.dunning_letter", [False]),
-    ]
-
-
-def test_an_e_mail_costs_nothing() -> None:
-    story = Story().case(has_postal_address=False).claim(due_kind=int(DueKind.CALENDAR))
-    sent = live_through(story, _days(DUE, 70))
-    assert "second_notice" in [step for _, step in sent]
-    assert not [row for row in story.facts if row["kind"] == F.COST_INCURRED]
-
-
-def test_a_letter_cost_above_the_cap_is_cut() -> None:
-    mapping = raw("lenders")
-    mapping["letter_cost_cents"] = {"post": 900, "email": 0}
-    dear = {LENDERS: parse_procedure(mapping)}
-    story = Story().case(procedure=LENDERS).claim(due_kind=int(DueKind.CALENDAR))
-    live_through(story, _days(DUE, 10))
-    plan = story.plan(DUE + timedelta(days=30), dear)
-    assert plan.measures.select("step_id", "fee_cents").rows() == [("dunning_notice", 250)]
-
-
-def test_no_fee_while_the_same_letter_puts_another_claim_in_default() -> None:
-    def fee(due_kind: DueKind) -> tuple[list[tuple[object, ...]], int]:
-        story = Story().case(procedure=LENDERS).claim(due_kind=int(DueKind.CALENDAR))
-        story.claim(12, due_on=DUE + timedelta(days=18), due_kind=int(due_kind))
-        live_through(story, _days(DUE, 24))
-        plan = story.plan(DUE + timedelta(days=24))
-        items = plan.measure_items.select("claim_id", "step_id", "level", "climbs", "triggers_default").rows()
-        return items, plan.measures["fee_cents"][0]
-
-    older = (11, "dunning_notice", 2, True, False)
-    assert fee(DueKind.NOTICE) == ([older, (12, "payment_reminder", 1, True, True)], 0)
-    assert fee(DueKind.CALENDAR) == ([older, (12, "payment_reminder", 1, True, False)], 76)
-
-
 def test_one_message_lists_all_that_is_overdue_each_with_its_own_status() -> None:
     story = simple().claim(12, due_on=DUE + timedelta(days=20)).claim(13, due_on=DUE + timedelta(days=60))
     live_through(story, _days(DUE, 25))
@@ -122,25 +72,6 @@ def test_an_item_listed_early_keeps_that_letters_pay_by_date() -> None:
             break
     assert on > pay_by
     assert (12, "payment_reminder") in plan.measure_items.select("claim_id", "step_id").rows()
-
-
-def test_a_later_invoice_gets_a_reminder_of_its_own_under_a_new_key() -> None:
-    story = simple().claim(12, due_on=DUE + timedelta(days=150))
-    live_through(story, _days(DUE, 140))
-    story.fact(F.PAYMENT_RECEIVED, DUE + timedelta(days=140), claim_id=11, amount_cents=10_300)
-    story.fact(F.WAIVER, DUE + timedelta(days=140), claim_id=11, amount_cents=500)
-    plan = story.plan(DUE + timedelta(days=160))
-    assert plan.measures.select("step_id", "level", "cycle").rows() == [("payment_reminder", 1, 2)]
-    assert plan.measure_items["claim_id"].to_list() == [12]
-
-
-def test_the_same_day_gives_no_second_message() -> None:
-    story = simple()
-    on = DUE + timedelta(days=7)
-    plan = story.plan(on)
-    assert outcome(story.plan(on)) == outcome(plan) == ("measure", "payment_reminder")
-    story.send(plan, on)
-    assert outcome(story.plan(on)) == ("held", "waiting")
 
 
 def test_a_message_nobody_knows_about_holds_until_it_is_known() -> None:
@@ -232,12 +163,6 @@ def test_a_due_date_on_a_saturday_moves_to_monday() -> None:
     assert held(story.plan(date(2026, 3, 10)))["next_look_on"] == date(2026, 3, 16)
 
 
-def test_the_pay_by_date_is_a_working_day_of_the_land() -> None:
-    story = Story().case(land="BE").claim(due_on=date(2026, 2, 13))
-    plan = story.plan(date(2026, 2, 22))  # 14 days on is Sunday, 8 March
-    assert plan.measures["pay_by"].to_list() == [date(2026, 3, 9)]
-
-
 def test_a_notice_before_due_is_no_reminder_and_is_sent_once() -> None:
     story = simple()
     on = DUE - timedelta(days=5)
@@ -259,47 +184,6 @@ def test_no_notice_for_an_invoice_not_yet_issued() -> None:
     story = Story().case().claim(issued_on=DUE - timedelta(days=1))
     assert outcome(story.plan(DUE - timedelta(days=3))) == ("held", "not_yet_due")
     assert outcome(story.plan(DUE - timedelta(days=1))) == ("measure", "upcoming")
-
-
-def test_the_channel_of_the_step_comes_first() -> None:
-    on = DUE + timedelta(days=7)
-    assert simple().plan(on).measures["channel"].to_list() == ["email"]
-    assert simple(has_email=False).plan(on).measures["channel"].to_list() == ["post"]
-
-
-def test_a_step_without_a_usable_channel_is_held_and_says_which() -> None:
-    story = simple(has_email=False)
-    row = held(story.plan(DUE - timedelta(days=3)))
-    assert (row["reason"], row["detail"]) == ("no_address", "upcoming")
-
-
-def _business(**changes: object) -> Story:
-    return Story().case(procedure=BUSINESSES, is_consumer=False).claim(**changes)  # type: ignore[arg-type]
-
-
-def test_a_business_in_default_owes_the_lump_sum_once_per_claim() -> None:
-    story = _business().claim(12, kind=int(ClaimKind.DAMAGES))
-    live_through(story, _days(DUE, 15))
-    plan = story.plan(DUE + timedelta(days=25))
-    assert plan.measures.select("step_id", "fee_cents").rows() == [("second_notice", 0)]
-    assert plan.measure_items.select("claim_id", "lump_sum_cents").rows() == [(11, 4000), (12, 0)]
-    story.send(plan, DUE + timedelta(days=25))
-    later = story.plan(DUE + timedelta(days=60))
-    assert later.measure_items["lump_sum_cents"].to_list() == [0, 0]
-    assert later.balances.filter(pl.col("claim_id") == 11)["costs_open_cents"].to_list() == [4000]
-
-
-def test_no_lump_sum_before_default_nor_for_old_obligations_nor_consumers() -> None:
-    def lump_sums(story: Story) -> list[int]:
-        live_through(story, _days(DUE, 15))
-        return story.plan(DUE + timedelta(days=25)).measure_items["lump_sum_cents"].to_list()
-
-    assert lump_sums(_business()) == [4000]
-    assert lump_sums(_business(obligation_arose_on=date(2014, 7, 28))) == [0]
-    assert lump_sums(_business(obligation_arose_on=date(2014, 7, 29))) == [4000]
-    assert lump_sums(Story().case(procedure=BUSINESSES, is_consumer=True).claim()) == [0]
-    assert lump_sums(Story().case(procedure=BUSINESSES, is_consumer=None).claim()) == [0]
-    assert lump_sums(Story().case(procedure=BUSINESSES, is_consumer=False, currency="CHF").claim()) == [0]
 
 
 def test_enrolment_by_fact_wins_and_keeps_the_level() -> None:

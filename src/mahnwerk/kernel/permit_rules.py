@@ -55,34 +55,7 @@ def answers(
     -------
     case_id and one Boolean column per rule; an answer that cannot be given is False.
     """
-    known = items.join(
-        states.select(
-            "claim_id",
-            "block_rank",
-            "is_closed",
-            "due_on",
-            level_before="level",
-            owed_cents=pl.col("open_cents") - pl.col("disputed_cents").fill_null(0),
-        ),
-        on="claim_id",
-        how="left",
-        maintain_order="left",
-    ).join(measures.select("case_id", message_level="level"), on="case_id", how="left", maintain_order="left")
-    is_notice = pl.col("message_level") == 0
-    rise = pl.col("level") - pl.col("level_before").fill_null(0)
-    by_case = known.group_by("case_id").agg(
-        listed_cents=pl.col("open_cents").sum(),
-        is_owed=(pl.col("open_cents") == pl.col("owed_cents")).all(),
-        nothing_blocked=(pl.col("block_rank").is_null() & ~pl.col("is_closed")).all(),
-        due_as_said=pl.when(is_notice).then(pl.col("due_on") > on).otherwise(pl.col("due_on") < on).all(),
-        one_step=(
-            pl.when(pl.col("climbs") & ~is_notice).then(rise == 1).otherwise(rise == 0)
-            & (~pl.col("climbs") | (pl.col("level") <= pl.col("message_level")))
-        ).all()
-        & pl.col("climbs").any(),
-        puts_in_default=pl.col("triggers_default").any(),
-        lump_sum_cents=pl.col("lump_sum_cents").sum(),
-    )
+    by_case = _by_case(measures, items, states, on)
     used = (
         sent.filter(pl.col("evidence") != DISPROVED)
         .select("case_id", "cycle", step_id="message_step_id", is_used=pl.lit(True))
@@ -114,6 +87,38 @@ def answers(
         | (~pl.col("is_consumer") & (pl.col("fee_cents") == 0)),
     }
     return wide.select("case_id", *[given[rule].fill_null(False).alias(rule) for rule in RULES])
+
+
+def _by_case(measures: pl.DataFrame, items: pl.DataFrame, states: pl.DataFrame, on: date) -> pl.DataFrame:
+    """What the rules need to know of a message's items, taken together."""
+    known = items.join(
+        states.select(
+            "claim_id",
+            "block_rank",
+            "is_closed",
+            "due_on",
+            level_before="level",
+            owed_cents=pl.col("open_cents") - pl.col("disputed_cents").fill_null(0),
+        ),
+        on="claim_id",
+        how="left",
+        maintain_order="left",
+    ).join(measures.select("case_id", message_level="level"), on="case_id", how="left", maintain_order="left")
+    is_notice = pl.col("message_level") == 0
+    rise = pl.col("level") - pl.col("level_before").fill_null(0)
+    return known.group_by("case_id").agg(
+        listed_cents=pl.col("open_cents").sum(),
+        is_owed=(pl.col("open_cents") == pl.col("owed_cents")).all(),
+        nothing_blocked=(pl.col("block_rank").is_null() & ~pl.col("is_closed")).all(),
+        due_as_said=pl.when(is_notice).then(pl.col("due_on") > on).otherwise(pl.col("due_on") < on).all(),
+        one_step=(
+            pl.when(pl.col("climbs") & ~is_notice).then(rise == 1).otherwise(rise == 0)
+            & (~pl.col("climbs") | (pl.col("level") <= pl.col("message_level")))
+        ).all()
+        & pl.col("climbs").any(),
+        puts_in_default=pl.col("triggers_default").any(),
+        lump_sum_cents=pl.col("lump_sum_cents").sum(),
+    )
 
 
 def refusals(answered: pl.DataFrame) -> pl.DataFrame:
