@@ -106,6 +106,24 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     },
     "imported_files": {KEY: "id tenant_id", TECHNICAL: "kind imported_at counts", MARK: "content_hmac"},
     "audit_entries": {KEY: "id tenant_id case_id", TECHNICAL: "at actor action on detail"},
+    "postings": {
+        KEY: "id tenant_id creditor_id case_id payout_id fact_no claim_no sequence",
+        EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",
+    },
+    "closed_periods": {KEY: "id tenant_id", TECHNICAL: "until_on closed_at posting_count content_hash"},
+    "payout_terms": {
+        KEY: "id tenant_id creditor_id",
+        BUSINESS: "valid_from principal_ppm interest_ppm costs_ppm per_payment_cents per_payout_cents has_vat "
+        "reserve_ppm reserve_days minimum_cents pay_to_name pay_to_iban pay_from_name pay_from_iban",
+        TECHNICAL: "recorded_at",
+    },
+    "payouts": {
+        KEY: "id tenant_id creditor_id terms_id payout_no reference",
+        BUSINESS: "currency on opening_cents principal_cents interest_cents costs_cents other_cents "
+        "payment_count fee_cents vat_cents vat_ppm reserve_cents amount_cents",
+        TECHNICAL: "recorded_at",
+    },
+    "payout_items": {KEY: "id tenant_id payout_id posting_id"},
 }
 
 FIELD_CLASSES: dict[tuple[str, str], FieldClass] = {

@@ -41,6 +41,14 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("run_chunks", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
     ("decisions", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("decisions", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
+    ("postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("postings", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("postings", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("closed_periods", ("tenant_id",), "tenants", ("id",)),
+    ("payout_terms", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("payouts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("payouts", ("tenant_id", "terms_id"), "payout_terms", ("tenant_id", "id")),
+    ("payout_items", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
 )
 
 TENANT_TABLES = tuple(dict.fromkeys(table for table, *_ in FOREIGN_KEYS))
@@ -52,6 +60,11 @@ APPEND_ONLY = {
     "permits": "a permit is never changed; ask again",
     "audit_entries": "the audit trail is never changed",
     "run_chunks": "a saved chunk is never changed",
+    "postings": "a posting is never changed; the next journal run posts the correction",
+    "closed_periods": "a closed period stays closed",
+    "payout_terms": "terms are never changed; add new ones from a day on",
+    "payouts": "a payout is never changed",
+    "payout_items": "what a payout covers is never changed",
 }
 
 _LETTER = ("recipient_id", "channel", "demanded_cents", "fee_cents", "pay_by", "sealed_at", "sealed_on")
@@ -148,6 +161,15 @@ def _triggers() -> tuple[Trigger, ...]:
             + " OR ("
             + _changed("payload", "payload_hmac")
             + " AND NEW.state <> 'shredded')",
+        ),
+        Trigger(
+            "postings_not_into_closed_periods",
+            "postings",
+            "INSERT",
+            "nothing is posted into a closed period; post on a later day",
+            "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
+            "AND p.until_on >= NEW.posted_on)",
+            True,
         ),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),

@@ -12,6 +12,7 @@ from mahnwerk.records.models.cases import (
     Designation,
     Fact,
 )
+from mahnwerk.records.models.journal import ClosedPeriod, Payout, PayoutItem, PayoutTerms, Posting
 from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
 from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
 from mahnwerk.records.models.runs import AuditEntry, Decision, ImportedFile, Run, RunChunk
@@ -24,6 +25,7 @@ __all__ = [
     "CaseAlias",
     "CaseParticipant",
     "Claim",
+    "ClosedPeriod",
     "Creditor",
     "Decision",
     "Designation",
@@ -34,9 +36,13 @@ __all__ = [
     "Message",
     "MessageItem",
     "MessageState",
+    "Payout",
+    "PayoutItem",
+    "PayoutTerms",
     "Permit",
     "Person",
     "PersonKey",
+    "Posting",
     "Run",
     "RunChunk",
     "Tenant",
