@@ -61,11 +61,10 @@ def open_book(path: Path | str, *, create: bool = True, check: bool = True) -> P
 
 def _repoint(folder: Path) -> None:
     from mahnwerk.records import crypto, tenancy
-    from mahnwerk.site.settings import databases
 
     settings.BOOK = folder
     crypto.forget_keys()
-    for alias, database in databases(folder).items():
+    for alias, database in settings.DATABASES_OF_BOOK(folder).items():
         connection = connections[alias]
         if connection.settings_dict["NAME"] == database["NAME"]:
             continue

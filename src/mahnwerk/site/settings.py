@@ -84,6 +84,7 @@ def databases(book: Path) -> dict[str, dict[str, Any]]:
 
 
 DATABASES = databases(BOOK)
+DATABASES_OF_BOOK = databases  # for opening another book in the same process
 DATABASE_ROUTERS = ["mahnwerk.records.router.KeysApart"]
 INSTALLED_APPS = ["mahnwerk.records"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
