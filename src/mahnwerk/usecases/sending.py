@@ -253,7 +253,7 @@ class _Worker:
             return
         content = self._sealed_content(message)
         receipt = content and self.channels.ask(
-            preparing.file_key(message), hashlib.sha256(content).hexdigest()
+            preparing.file_key(message, _reference(message)), hashlib.sha256(content).hexdigest()
         )
         if receipt:
             if outbox.confirm(tenant_id, message.id, message.fence, receipt.reference, on):

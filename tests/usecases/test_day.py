@@ -1,0 +1,69 @@
+"""The day: planned once, guarded against days that cannot be meant."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from tests.usecases.conftest import FIRST
+
+from mahnwerk.usecases.errors import DayRefused
+
+DAY = dt.timedelta(days=1)
+
+
+def run(book: Any, on: dt.date, **options: Any) -> Any:
+    from mahnwerk.usecases import day
+
+    return day.run_day(book, on, **options)
+
+
+def test_each_case_is_due_or_held_and_a_second_run_records_nothing(kiosk: Any) -> None:
+    from mahnwerk.records.models import Decision, Message, Run
+
+    first = run(kiosk, FIRST)
+    assert (first.case_count, first.measure_count, first.held_count) == (4, 3, 1)
+    assert first.held == [{"reason": "disputed", "cases": 1, "next_look_on": None}]
+    assert first.recorded_count == 7
+    second = run(kiosk, FIRST)
+    assert second.recorded_count == 0
+    assert (second.measures, second.held) == (first.measures, first.held)
+    assert Message.objects.filter(tenant_id=kiosk.tenant_id).count() == 3
+    assert Decision.objects.filter(tenant_id=kiosk.tenant_id).count() == 4
+    states = Run.objects.filter(tenant_id=kiosk.tenant_id).values_list("state", flat=True)
+    assert list(states) == ["finished", "finished"]
+
+
+def test_a_dry_run_records_nothing(kiosk: Any) -> None:
+    from mahnwerk.records.models import AuditEntry, Decision, Run
+
+    report = run(kiosk, FIRST, dry_run=True)
+    assert report.measure_count == 3
+    assert not Run.objects.filter(tenant_id=kiosk.tenant_id).exists()
+    assert not Decision.objects.filter(tenant_id=kiosk.tenant_id).exists()
+    assert not AuditEntry.objects.filter(tenant_id=kiosk.tenant_id, action="run_day").exists()
+
+
+def test_the_actor_is_kept(kiosk: Any) -> None:
+    from mahnwerk.records.models import AuditEntry
+
+    run(kiosk, FIRST)
+    entry = AuditEntry.objects.get(tenant_id=kiosk.tenant_id, action="run_day")
+    assert (entry.actor, entry.on, entry.detail["cases"]) == ("test", FIRST, 4)
+
+
+def test_no_day_before_the_last_run_and_none_far_ahead(kiosk: Any) -> None:
+    run(kiosk, FIRST)
+    with pytest.raises(DayRefused, match="lies before its last run"):
+        run(kiosk, FIRST - DAY, confirm_day=True)
+    run(kiosk, FIRST + 35 * DAY)
+    with pytest.raises(DayRefused, match="more than 35 days after its last run"):
+        run(kiosk, FIRST + 71 * DAY)
+    run(kiosk, FIRST + 71 * DAY, confirm_day=True)
+
+
+def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
+    with pytest.raises(DayRefused, match="more than 35 days after today"):
+        run(kiosk, FIRST + 36 * DAY)
+    run(kiosk, dt.date(2020, 1, 1))
