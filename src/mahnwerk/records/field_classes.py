@@ -104,6 +104,33 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         KEY: "id tenant_id case_id run_id fact_no closed_by_run_id",
         EVENT: "outcome reason detail from_on until_on next_look_on",
     },
+    "bank_accounts": {
+        KEY: "id tenant_id creditor_id number",
+        MARK: "iban_token",
+        PAYLOAD: "iban_payload",
+        TECHNICAL: "recorded_at",
+    },
+    "bank_statements": {
+        KEY: "id tenant_id account_id statement_id statement_no",
+        MARK: "content_key",
+        BUSINESS: "currency from_on to_on opening_cents closing_cents",
+        TECHNICAL: "format entry_count recorded_at",
+    },
+    "payers": {KEY: "id tenant_id", TOKEN: "token", TECHNICAL: "recorded_at"},
+    "bank_entries": {
+        KEY: "id tenant_id account_id statement_id payer_id entry_no case_id fact_no hold_case_id "
+        "hold_fact_no rejected_claim_ids",
+        EVENT: "booked_on value_on amount_cents currency kind return_reason charges_cents original_cents",
+        MARK: "entry_key content_key reference_token mandate_token",
+        PAYLOAD: "payload",
+        TECHNICAL: "state reason recorded_at",
+    },
+    "known_payers": {KEY: "id tenant_id payer_id case_id", EVENT: "is_confirmed", TECHNICAL: "recorded_at"},
+    "match_proposals": {
+        KEY: "id tenant_id entry_id case_id claim_ids entry_ids runner_up_claim_ids",
+        EVENT: "reasons confidence_ppm",
+        TECHNICAL: "recorded_at",
+    },
     "imported_files": {KEY: "id tenant_id", TECHNICAL: "kind imported_at counts", MARK: "content_hmac"},
     "audit_entries": {KEY: "id tenant_id case_id", TECHNICAL: "at actor action on detail"},
     "postings": {

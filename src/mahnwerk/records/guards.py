@@ -49,6 +49,18 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("payouts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("payouts", ("tenant_id", "terms_id"), "payout_terms", ("tenant_id", "id")),
     ("payout_items", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("bank_accounts", ("tenant_id",), "tenants", ("id",)),
+    ("bank_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("bank_statements", ("tenant_id", "account_id"), "bank_accounts", ("tenant_id", "id")),
+    ("payers", ("tenant_id",), "tenants", ("id",)),
+    ("bank_entries", ("tenant_id", "account_id"), "bank_accounts", ("tenant_id", "id")),
+    ("bank_entries", ("tenant_id", "statement_id"), "bank_statements", ("tenant_id", "id")),
+    ("bank_entries", ("tenant_id", "payer_id"), "payers", ("tenant_id", "id")),
+    ("bank_entries", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("known_payers", ("tenant_id", "payer_id"), "payers", ("tenant_id", "id")),
+    ("known_payers", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("match_proposals", ("tenant_id", "entry_id"), "bank_entries", ("tenant_id", "id")),
+    ("match_proposals", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
 )
 
 TENANT_TABLES = tuple(dict.fromkeys(table for table, *_ in FOREIGN_KEYS))
@@ -60,6 +72,7 @@ APPEND_ONLY = {
     "permits": "a permit is never changed; ask again",
     "audit_entries": "the audit trail is never changed",
     "run_chunks": "a saved chunk is never changed",
+    "bank_statements": "a statement is what the bank said; it is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
@@ -69,6 +82,10 @@ APPEND_ONLY = {
 
 _LETTER = ("recipient_id", "channel", "demanded_cents", "fee_cents", "pay_by", "sealed_at", "sealed_on")
 _EVIDENCE = (*_LETTER, "statement_hash", "bytes_hash", "file_name")
+_TOLD = (
+    "id", "tenant_id", "account_id", "statement_id", "payer_id", "entry_no", "entry_key", "booked_on",
+    "value_on", "amount_cents", "currency", "kind", "recorded_at",
+)  # fmt: skip
 _TRANSITIONS = (
     ("planned", ("sealed", "sending", "withdrawn")),
     ("withdrawn", ("planned",)),
@@ -170,6 +187,14 @@ def _triggers() -> tuple[Trigger, ...]:
             "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
             "AND p.until_on >= NEW.posted_on)",
             True,
+        ),
+        Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
+        Trigger(
+            "bank_entries_content_stays",
+            "bank_entries",
+            "UPDATE",
+            "what the bank told is never changed; only what became of it",
+            _changed(*_TOLD),
         ),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),

@@ -4,6 +4,15 @@ All ids are made by the application (ids.py). What no model can say – composit
 tables, row-level security – is in guards.py. The class of each column is in field_classes.py.
 """
 
+from mahnwerk.records.models.bank import (
+    BankAccount,
+    BankEntry,
+    BankStatement,
+    EntryState,
+    KnownPayer,
+    MatchProposal,
+    Payer,
+)
 from mahnwerk.records.models.cases import (
     Case,
     CaseAlias,
@@ -20,6 +29,9 @@ from mahnwerk.records.models.tenants import Creditor, Feed, Mandate, Tenant
 
 __all__ = [
     "AuditEntry",
+    "BankAccount",
+    "BankEntry",
+    "BankStatement",
     "BlindIndex",
     "Case",
     "CaseAlias",
@@ -29,13 +41,17 @@ __all__ = [
     "Creditor",
     "Decision",
     "Designation",
+    "EntryState",
     "Fact",
     "Feed",
     "ImportedFile",
+    "KnownPayer",
     "Mandate",
+    "MatchProposal",
     "Message",
     "MessageItem",
     "MessageState",
+    "Payer",
     "Payout",
     "PayoutItem",
     "PayoutTerms",
