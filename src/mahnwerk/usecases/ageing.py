@@ -40,12 +40,12 @@ class Ageing:
 
 
 def month_ends(first: dt.date, last: dt.date) -> list[dt.date]:
-    """The last day of every month from the month of `first` to that of `last`."""
+    """The last day of every month from `first` on, and `last` itself."""
     days = []
     day = first.replace(day=1)
     while day <= last:
         following = (day + dt.timedelta(days=32)).replace(day=1)
-        days.append(following - dt.timedelta(days=1))
+        days.append(min(following - dt.timedelta(days=1), last))
         day = following
     return days
 
