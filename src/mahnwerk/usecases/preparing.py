@@ -312,9 +312,11 @@ def file_key(message: Message, case_reference: str) -> str:
 def costs_of(measure: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, int]]:
     """What this message costs, per claim: the letter's fee split by what is open, and lump sums.
 
-    Split in cents so that the parts add up (decision 9); claims that only stand in the list bear nothing.
+    Split in cents so that the parts add up (decision 9). Only claims that climb to the message's own step
+    bear it: they are in default, or the kernel would not have charged. A newer invoice that stands in the
+    same letter with its first friendly reminder bears nothing.
     """
-    bearing = [item for item in items if item["climbs"]] or list(items)
+    bearing = [item for item in items if item["climbs"] and item["level"] == measure["level"]]
     costs = [
         (item["claim_id"], LUMP_SUM_RULE, item["lump_sum_cents"]) for item in items if item["lump_sum_cents"]
     ]
