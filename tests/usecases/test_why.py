@@ -1,0 +1,124 @@
+"""Statement and why: each cent and the decision, derived anew."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.usecases.conftest import FIRST
+
+from mahnwerk.usecases.errors import BadInput, NotFound
+
+
+@pytest.fixture
+def late(kiosk: Any) -> Any:
+    """The kiosk's book after three rounds of messages."""
+    from tests.usecases.kill_points import DAYS
+
+    from mahnwerk.usecases import day, sending
+
+    for on in DAYS:
+        day.run_day(kiosk, on)
+        sending.send(kiosk, on)
+    return kiosk
+
+
+def test_the_lines_add_up_to_what_is_open(late: Any) -> None:
+    from mahnwerk.usecases import statements
+
+    for case in ("M-000001", "M-000002", "M-000003", "M-000004"):
+        view = statements.view(late, case)
+        assert sum(line["amount_cents"] for line in view.lines) == view.open_cents
+        for claim in view.claims:
+            mine = [line for line in view.lines if line["claim_id"] == claim["claim_id"]]
+            assert sum(line["amount_cents"] for line in mine) == claim["open_cents"]
+
+
+def test_interest_by_hand(late: Any) -> None:
+    """990,00 € of a business, default from 2026-04-15 to 2026-05-11: 27 days at 1,27 + 9 per cent."""
+    from mahnwerk.usecases import statements
+
+    view = statements.view(late, "M-000003", dt.date(2026, 5, 11))
+    (row,) = view.schedule
+    assert (row["first_day"], row["last_day"], row["days"]) == (
+        dt.date(2026, 4, 15),
+        dt.date(2026, 5, 11),
+        27,
+    )
+    assert row["rate_ppm"] == 102_700
+    assert row["interest_cents"] == round(99000 * 27 * 0.1027 / 365)
+
+
+def test_why_names_decision_grounds_and_what_would_change_it(late: Any) -> None:
+    from mahnwerk.usecases import why
+
+    answer = why.why(late, "M-000004")
+    assert (answer.decision["outcome"], answer.decision["reason"]) == ("held", "disputed")
+    assert answer.decision["from_on"] == FIRST
+    assert answer.changes == ["dispute_resolved"]
+    assert answer.permit[0] == {"rule": "not_held", "ok": False, "detail": "disputed: "[:-2]} or (
+        answer.permit[0]["detail"].startswith("disputed")
+    )
+    assert [row["kind"] for row in answer.facts] == ["dispute_raised"]
+    sent = why.why(late, "M-000001")
+    assert [row["step_id"] for row in sent.messages][:2] == ["payment_reminder", "dunning_notice"]
+    assert sent.messages[0]["evidence"] == "presumed"
+
+
+def test_why_on_an_earlier_day_says_what_was_then(late: Any) -> None:
+    from mahnwerk.usecases import why
+
+    answer = why.why(late, "M-000003", dt.date(2026, 3, 1))
+    assert answer.messages == []
+    assert answer.statement.open_cents == 99000
+    assert answer.decision["reason"] == "payment_reminder"
+    assert all(row["ok"] for row in answer.permit)
+
+
+def test_every_reason_to_hold_has_a_meaning() -> None:
+    from mahnwerk.frames import HeldReason
+    from mahnwerk.usecases.why import MEANINGS
+
+    assert set(MEANINGS) == set(HeldReason)
+
+
+def test_a_statement_as_a_letter(late: Any, tmp_path: Path) -> None:
+    from mahnwerk.usecases import statements
+
+    view = statements.view(late, "M-000003")
+    written = statements.write_pdf(late, view, tmp_path / "statement.pdf")
+    assert written.read_bytes().startswith(b"%PDF")
+    with pytest.raises(BadInput, match="cannot be written"):
+        statements.write_pdf(late, view, tmp_path)
+
+
+def test_an_unknown_case_is_not_found(kiosk: Any) -> None:
+    from mahnwerk.usecases import statements
+
+    with pytest.raises(NotFound, match="there is no case 'M-9'"):
+        statements.view(kiosk, "M-9")
+
+
+def test_cases_are_listed_by_need_and_filtered(kiosk: Any) -> None:
+    from mahnwerk.usecases import cases
+
+    listing = cases.list_cases(kiosk, FIRST)
+    assert [row["case_reference"] for row in listing.rows] == ["M-000003", "M-000001", "M-000002", "M-000004"]
+    assert [row["case_reference"] for row in cases.list_cases(kiosk, FIRST, held="disputed").rows] == [
+        "M-000004"
+    ]
+    assert cases.list_cases(kiosk, FIRST, measure="payment_reminder", limit=1).shown == 1
+    assert cases.list_cases(kiosk, FIRST, measure="payment_reminder", limit=1).total == 3
+    with pytest.raises(BadInput, match="is no reason to hold"):
+        cases.list_cases(kiosk, FIRST, held="lazy")
+
+
+def test_totals_leave_out_what_was_not_yet_invoiced(kiosk: Any) -> None:
+    from mahnwerk.usecases import cases
+
+    (row,) = cases.totals(kiosk, FIRST)
+    assert (row["claims"], row["principal_open_cents"], row["paid_cents"]) == (5, 123_500, 2_000)
+    (earlier,) = cases.totals(kiosk, dt.date(2026, 2, 3))
+    assert (earlier["claims"], earlier["principal_open_cents"]) == (4, 123_990)
