@@ -45,6 +45,8 @@ def test_frames_have_the_shapes_of_the_contract(tenant_id: int) -> None:
         "agreed_from": None,
         "agreed_default_rate_ppm": None,
         "is_secured": False,
+        "discount_cents": None,
+        "discount_until": None,
     }
     case = book.cases.row(0, named=True)
     assert case["case_id"] == Case.objects.get().id == book.claims["case_id"][0]
