@@ -135,29 +135,39 @@ def show_statement(view: Any) -> None:
         ],
         right=("days", "of", "rate", "amount"),
     )
-    if view.payments:
-        output.table(
-            "Payments and credits",
-            ["day", "what", "amount", "went to"],
-            [
-                [
-                    date_text(row["paid_on"]),
-                    row["label"],
-                    money(row["amount_cents"], currency),
-                    ", ".join(
-                        " ".join(
-                            (part["component"], part["invoice_number"], money(part["amount_cents"], currency))
-                        )
-                        for part in row["paid"]
-                    ),
-                ]
-                for row in view.payments
-            ],
-            right=("amount",),
-        )
+    show_payments(view)
     typer.echo(f"Open: {money(view.open_cents, currency)}")
     if view.surplus_cents:
         typer.echo(f"Credit balance: {money(view.surplus_cents, currency)}")
+
+
+def show_payments(view: Any) -> None:
+    """What came in, and where it went."""
+    if not view.payments:
+        return
+    output.table(
+        "Payments and credits",
+        ["day", "what", "amount", "went to"],
+        [
+            [
+                date_text(row["paid_on"]),
+                row["label"],
+                money(row["amount_cents"], view.currency),
+                ", ".join(
+                    " ".join(
+                        (
+                            part["component"],
+                            part["invoice_number"],
+                            money(part["amount_cents"], view.currency),
+                        )
+                    )
+                    for part in row["paid"]
+                ),
+            ]
+            for row in view.payments
+        ],
+        right=("amount",),
+    )
 
 
 def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json: JsonOption = False) -> None:
@@ -178,6 +188,12 @@ def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json:
         output.emit_json(answer.as_dict())
         return
     show_statement(answer.statement)
+    show_decision(answer)
+    show_history(answer)
+
+
+def show_decision(answer: Any) -> None:
+    """Today's decision, what would change it, and what a message is asked."""
     decision = answer.decision
     typer.echo("")
     typer.echo(f"Decision on {date_text(answer.on)}: {decision['outcome']} · {decision['reason']}")
@@ -193,6 +209,10 @@ def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json:
         ["rule", "answer", "detail"],
         [[row["rule"], "yes" if row["ok"] else "NO", row["detail"]] for row in answer.permit],
     )
+
+
+def show_history(answer: Any) -> None:
+    """Messages with their evidence, and the facts in the order they were learnt."""
     if answer.messages:
         output.table(
             "Messages",

@@ -119,25 +119,26 @@ def seal(tenant_id: int, sealing: Sealing) -> int:
             answers=[list(answer) for answer in sealing.answers],
             asked_at=now,
         )
-        fact_records.append(
-            tenant_id,
-            [
-                {
-                    "case_id": sealing.case_id,
-                    "claim_id": claim_id,
-                    "kind": FactKind.COST_INCURRED,
-                    "effective_on": sealing.on,
-                    "amount_cents": cents,
-                    "currency": sealing.currency,
-                    "code": rule_id,
-                    "message_id": sealing.message_id,
-                    "source_key": f"cost:{sealing.message_id}:{fence}:{claim_id}:{rule_id}",
-                }
-                for claim_id, rule_id, cents in sealing.costs
-            ],
-            recorded_at=now,
-        )
+        fact_records.append(tenant_id, _cost_facts(sealing, fence), recorded_at=now)
     return fence
+
+
+def _cost_facts(sealing: Sealing, fence: int) -> list[dict[str, Any]]:
+    """What the message costs, one fact per claim and rule."""
+    return [
+        {
+            "case_id": sealing.case_id,
+            "claim_id": claim_id,
+            "kind": FactKind.COST_INCURRED,
+            "effective_on": sealing.on,
+            "amount_cents": cents,
+            "currency": sealing.currency,
+            "code": rule_id,
+            "message_id": sealing.message_id,
+            "source_key": f"cost:{sealing.message_id}:{fence}:{claim_id}:{rule_id}",
+        }
+        for claim_id, rule_id, cents in sealing.costs
+    ]
 
 
 def _replace_items(tenant_id: int, sealing: Sealing) -> None:
