@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.usecases.conftest import FIRST
 
+from mahnwerk.frames import FactKind
 from mahnwerk.usecases.errors import DayRefused
 
 DAY = dt.timedelta(days=1)
@@ -67,3 +68,26 @@ def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
     with pytest.raises(DayRefused, match="more than 35 days after today"):
         run(kiosk, FIRST + 36 * DAY)
     run(kiosk, dt.date(2020, 1, 1))
+
+
+def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any) -> None:
+    """Learnt later, but valued before the letter: its cost is voided once, and nothing is owed any more."""
+    from mahnwerk.records.models import Fact, Message
+    from mahnwerk.usecases import facts, sending
+
+    on = FIRST
+    while not (charged := Message.objects.filter(state="sent", fee_cents__gt=0).first()):
+        run(kiosk, on, confirm_day=True)
+        sending.send(kiosk, on, confirm_day=True)
+        on += 14 * DAY
+        assert on < FIRST + 200 * DAY, "no letter was ever charged"
+    case = charged.case
+    paid_on = charged.sealed_on - DAY
+    facts.add(kiosk, case.case_reference, "payment_received", on=paid_on, amount="9.999,00", reference="late")
+    run(kiosk, on, confirm_day=True)
+    run(kiosk, on + DAY, confirm_day=True)
+    voided = Fact.objects.filter(case=case, kind=FactKind.VOIDED)
+    costs = Fact.objects.filter(case=case, kind=FactKind.COST_INCURRED, message=charged)
+    assert sorted(voided.values_list("voids_fact_no", flat=True)) == sorted(
+        costs.values_list("fact_no", flat=True)
+    )
