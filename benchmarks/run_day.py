@@ -59,7 +59,7 @@ def run(folder: Path, on: date) -> dict[str, Any]:
         return call
 
     day.load.book = timed("load", day.load.book)
-    day.plan_day = timed("kernel", day.plan_day)
+    day.decide = timed("kernel", day.decide)
     day.save.day_plan = timed("save", day.save.day_plan)
     report = day.run_day(opened, on, confirm_day=True)
     total = time.perf_counter() - began

@@ -70,19 +70,21 @@ def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
     run(kiosk, dt.date(2020, 1, 1))
 
 
-def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any) -> None:
+def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any, at: Any) -> None:
     """Learnt later, but valued before the letter: its cost is voided once, and nothing is owed any more."""
     from mahnwerk.records.models import Fact, Message
     from mahnwerk.usecases import facts, sending
 
     on = FIRST
     while not (charged := Message.objects.filter(state="sent", fee_cents__gt=0).first()):
+        at(24 * (on - FIRST).days)
         run(kiosk, on, confirm_day=True)
         sending.send(kiosk, on, confirm_day=True)
         on += 14 * DAY
         assert on < FIRST + 200 * DAY, "no letter was ever charged"
     case = charged.case
     paid_on = charged.sealed_on - DAY
+    at(24 * (on - FIRST).days)
     facts.add(kiosk, case.case_reference, "payment_received", on=paid_on, amount="9.999,00", reference="late")
     run(kiosk, on, confirm_day=True)
     run(kiosk, on + DAY, confirm_day=True)

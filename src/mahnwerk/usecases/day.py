@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from mahnwerk.frames import DayPlan, HeldReason
-from mahnwerk.kernel.daily_run import plan_day, ruleset
+from mahnwerk.frames import Book, DayPlan, FactKind, HeldReason
+from mahnwerk.kernel.daily_run import Decided, decide, ruleset
+from mahnwerk.kernel.facts import live_facts
+from mahnwerk.kernel.notices import fees_to_void
 from mahnwerk.law import load_laws
-from mahnwerk.records import load, save
+from mahnwerk.records import facts, load, save
 from mahnwerk.records.models import Run
 from mahnwerk.usecases import attempts, clock, procedures
 from mahnwerk.usecases.audit import note
@@ -110,7 +112,11 @@ def run_day(
     shards = load.shards(book.tenant_id)
     for number, shard in enumerate(shards):
         cases = load.book(book.tenant_id, case_range=shard, on=on)
-        plan = plan_day(cases, laws, on, procedures=known)
+        result = decide(cases, laws, on, procedures=known)
+        if run_id is not None and _void_fees(book, cases, result, on):
+            cases = load.book(book.tenant_id, case_range=shard, on=on)
+            result = decide(cases, laws, on, procedures=known)
+        plan = result.plan
         tally.add(plan, cases.cases)
         if run_id is not None:
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
@@ -120,6 +126,27 @@ def run_day(
     if run_id is not None:
         _finish(book, run_id, report, saved)
     return report
+
+
+def _void_fees(book: OpenBook, cases: Book, result: Decided, on: dt.date) -> int:
+    """Take back, by counter-facts, what letters cost that never arrived or asked for nothing owed.
+
+    A payment that crossed a letter, or a bounce learnt later, makes its cost groundless (decision 10);
+    the letter's bytes stay. Told twice it is one counter-fact. Returns how many costs were voided.
+    """
+    groundless = fees_to_void(live_facts(cases.facts, on), result.evidence, result.groundless)
+    rows = groundless.select(
+        "case_id",
+        voids_fact_no="fact_no",
+        kind=pl.lit(int(FactKind.VOIDED), pl.Int16),
+        effective_on=pl.lit(on),
+        code=pl.col("reason"),
+        source_key=pl.format("fee_voided:{}:{}", "case_id", "fact_no"),
+    )
+    if rows.is_empty():
+        return 0
+    facts.append(book.tenant_id, rows, recorded_at=clock.now())
+    return rows.height
 
 
 def _finish(book: OpenBook, run_id: int, report: DayReport, saved: save.SavedPlan) -> None:
