@@ -176,7 +176,7 @@ def _finish(file: SepaDD | SepaTransfer, schema: str, message_id: str, created_a
         node.text = f"{message_id[:30]}-{number}"
     checker = _schema(schema)
     if not checker.validate(root):
-        raise SepaError(f"{schema}: {checker.error_log[-1]}")
+        raise SepaError(f"{schema}: {next(iter(checker.error_log), "refused by the schema")}")
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
