@@ -89,6 +89,8 @@ def claims_of(cases: int, rng: np.random.Generator, on: date) -> pl.DataFrame:
         agreed_from=pl.lit(None, pl.Date),
         agreed_default_rate_ppm=pl.lit(None, pl.Int64),
         is_secured=pl.lit(False),
+        discount_cents=pl.lit(None, pl.Int64),
+        discount_until=pl.lit(None, pl.Date),
     ).select(list(CLAIMS))
 
 

@@ -227,6 +227,8 @@ CLAIMS: Final[Schema] = {
     "agreed_from": pl.Date,  # first interest-bearing day of it
     "agreed_default_rate_ppm": pl.Int64,  # higher agreed rate in default (§ 288 Abs. 3); null = by law
     "is_secured": pl.Boolean,
+    "discount_cents": pl.Int64,  # early-payment discount by terms (Skonto); null = none
+    "discount_until": pl.Date,  # last value date on which it may be taken
 }
 
 FACTS: Final[Schema] = {
@@ -279,6 +281,21 @@ DECISIONS: Final[Schema] = {
     "fact_no": pl.Int32,  # last fact the decision saw
 }
 """The open decision interval of each case."""
+
+INSTALMENTS: Final[Schema] = {
+    "case_id": pl.Int64,
+    "plan_id": pl.Int64,
+    "plan_code": pl.String,  # `code` of the plan's facts `PLAN_AGREED`, one per claim it covers
+    "number": pl.Int32,  # 1…n within the plan
+    "due_on": pl.Date,
+    "amount_cents": pl.Int64,
+    "grace_days": pl.Int32,
+    "agreed_on": pl.Date,
+    "rate_ppm": pl.Int64,  # agreed interest on the open principal while the plan runs; 0 = none
+    "is_accelerated": pl.Boolean,  # the terms let the rest fall due on default
+    "reminded_on": pl.Date,  # of the missed instalment, last told so; null = not yet
+}
+"""Instalments of the plans agreed, one row each, as signed."""
 
 # --- what comes in from files -----------------------------------------------------------------
 
@@ -462,17 +479,13 @@ class Book:
     designations: pl.DataFrame = field(default_factory=lambda: empty(DESIGNATIONS))
     notices: pl.DataFrame = field(default_factory=lambda: empty(NOTICES))
     decisions: pl.DataFrame = field(default_factory=lambda: empty(DECISIONS))
+    instalments: pl.DataFrame = field(default_factory=lambda: empty(INSTALMENTS))
 
     def checked(self) -> Book:
         """The same book with every frame held against its schema."""
-        return Book(
-            check_frame(self.cases, CASES, "cases"),
-            check_frame(self.claims, CLAIMS, "claims"),
-            check_frame(self.facts, FACTS, "facts"),
-            check_frame(self.designations, DESIGNATIONS, "designations"),
-            check_frame(self.notices, NOTICES, "notices"),
-            check_frame(self.decisions, DECISIONS, "decisions"),
-        )
+        schemas = (CASES, CLAIMS, FACTS, DESIGNATIONS, NOTICES, DECISIONS, INSTALMENTS)
+        named = zip(self.__dataclass_fields__, schemas, strict=True)
+        return Book(*(check_frame(getattr(self, name), schema, name) for name, schema in named))
 
 
 @dataclass(frozen=True)

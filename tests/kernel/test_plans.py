@@ -82,7 +82,19 @@ def test_affordable_is_what_the_table_leaves() -> None:
 
 def agreed(count: int = 3, amount: int = 3000) -> pl.DataFrame:
     rows = [
-        (1, 7, number, plans.month_later(date(2026, 12, 1), number - 1), amount, 7, ON)
+        (
+            1,
+            7,
+            "plan-1",
+            number,
+            plans.month_later(date(2026, 12, 1), number - 1),
+            amount,
+            7,
+            ON,
+            0,
+            True,
+            None,
+        )
         for number in range(1, count + 1)
     ]
     return pl.DataFrame(rows, schema=dict(INSTALMENTS), orient="row")

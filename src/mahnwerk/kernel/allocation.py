@@ -11,8 +11,10 @@ import polars as pl
 
 from mahnwerk.frames import BALANCES, Book, FactKind
 from mahnwerk.kernel import events as ev
+from mahnwerk.kernel import plans
 from mahnwerk.kernel.charges import charges
 from mahnwerk.kernel.details import allocations, spans, tomorrow
+from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.disputes import disputed
 from mahnwerk.kernel.facts import live_facts, per_claim
 from mahnwerk.kernel.interest import EPOCH, Days, RateIndex, rate_index
@@ -138,7 +140,7 @@ def replay(
     counted; surplus set off when a later claim falls due (§ 387 BGB); paid-as-demanded.
     """
     chosen = settings or ReplaySettings()
-    live = live_facts(book.facts, on)
+    live = in_force(book, on)
     claims = _terms(book, defaults)
     rates = claim_rates(claims, live, laws, _indexes(claims, laws, chosen.day_count), on)
     costs = charges(live, book.claims, book.notices)
@@ -184,7 +186,7 @@ def _walked(
     book: Book, live: pl.DataFrame, claims: pl.DataFrame, costs: pl.DataFrame, ledger: Ledger, on: date
 ) -> Story:
     """Walk the cases whose history matters."""
-    money = ev.money_facts(live)
+    money = ev.money_facts(live, plans.covered(live, book.instalments))
     touched = money.select("case_id").unique()
     own = (
         claims.with_row_index("row")

@@ -30,8 +30,9 @@ from mahnwerk.kernel import (
     messages_due,
     notices,
 )
-from mahnwerk.kernel.facts import live_facts
+from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.holds import RANK
+from mahnwerk.kernel.plan_holds import plan_blocks
 from mahnwerk.kernel.poison import data_errors, without
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.law import Laws
@@ -121,7 +122,7 @@ def decide(
     every_case = book.cases
     poisoned = data_errors(book, list(laws))
     book = without(book, poisoned)
-    live = live_facts(book.facts, on)
+    live = in_force(book, on)
     tell("check")
     cases = _with_procedure(book.cases, live, procedures)
     steps = dunning.step_table(procedures)
@@ -129,7 +130,7 @@ def decide(
     evidenced = _own_dunning(evidenced, cases, steps)
     tell("evidence")
     basis = _basis(book, cases, live, evidenced, laws, on, tell)
-    blocks = holds.fact_blocks(live, on)
+    blocks = plan_blocks(holds.fact_blocks(live, on), live, book.instalments, on)
     states = _states(book.claims, basis, blocks)
     cases = _reachable(cases, blocks, evidenced, live)
     first = _holds(cases, states, basis, blocks, evidenced, poisoned, on)
@@ -172,7 +173,7 @@ def settled(
     """
     book = book.checked()
     book = without(book, data_errors(book, list(laws)))
-    live = live_facts(book.facts, on)
+    live = in_force(book, on)
     cases = _with_procedure(book.cases, live, procedures)
     evidenced = notices.evidence(book.notices.filter(pl.col("sealed_on") <= on), live, cases)
     evidenced = _own_dunning(evidenced, cases, dunning.step_table(procedures))
@@ -306,7 +307,12 @@ def _groundless(
         return frame.join(late, on="case_id", how="semi", maintain_order="left")
 
     part = Book(
-        mine(book.cases), mine(book.claims), mine(book.facts), mine(book.designations), mine(book.notices)
+        mine(book.cases),
+        mine(book.claims),
+        mine(book.facts),
+        mine(book.designations),
+        mine(book.notices),
+        instalments=mine(book.instalments),
     )
     seen = mine(evidenced)
     defaults = _defaults(mine(claims), mine(live), seen, laws)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from mahnwerk.frames import ALLOCATIONS, SPANS
-from mahnwerk.kernel.interest import half_up
+from mahnwerk.kernel.interest import Days, half_up
 from mahnwerk.kernel.replay import Ledger, Story
 
 
@@ -111,7 +111,24 @@ def spans(claims: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
                 }
             ).cast(dict[Any, Any](SPANS))
         )
+    parts += [_plan_spans(claims, stretch) for stretch in ledger.plan_stretches]
     return pl.concat(parts).sort("case_id", "claim_id", "first_day")
+
+
+def _plan_spans(claims: pl.DataFrame, stretch: tuple[Days, Days, Days, Days, Days]) -> pl.DataFrame:
+    row, first, last, principal, ppm = stretch
+    return pl.DataFrame(
+        {
+            "case_id": claims["case_id"][row],
+            "claim_id": claims["claim_id"][row],
+            "first_day": pl.Series(first).cast(pl.Int32).cast(pl.Date),
+            "last_day": pl.Series(last).cast(pl.Int32).cast(pl.Date),
+            "principal_cents": principal,
+            "is_base_linked": pl.repeat(False, len(row), eager=True),
+            "margin_ppm": ppm,
+            "rule_id": pl.repeat("interest.agreed", len(row), dtype=pl.String, eager=True),
+        }
+    ).cast(dict[Any, Any](SPANS))
 
 
 def tomorrow(claims: pl.DataFrame, ledger: Ledger, day: int) -> pl.DataFrame:
@@ -122,6 +139,11 @@ def tomorrow(claims: pl.DataFrame, ledger: Ledger, day: int) -> pl.DataFrame:
     unknown = ledger.rates.has_gap(every, ledger.reached, day) | ledger.has_gap
     rows = np.arange(claims.height)
     rate = ledger.rates.yearly(rows, np.full(claims.height, day, dtype=np.int64))
+    by_plan = (ledger.plan_ppm > 0) & (ledger.principal > 0)
+    if by_plan.any():
+        agreed = ledger.plan_ppm * ledger.rates.weight_between(every, ledger.reached, day)
+        rate_days, rate = np.where(by_plan, agreed, rate_days), np.where(by_plan, ledger.plan_ppm, rate)
+        runs, unknown = runs | by_plan, unknown & ~by_plan
     exact = pl.col("principal").cast(pl.Int128) * pl.col("rate_days") * pl.lit(1000, pl.Int128)
     frame = pl.DataFrame(
         {

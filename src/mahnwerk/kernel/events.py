@@ -41,6 +41,7 @@ OPS: Final[dict[FactKind, Op]] = {
     FactKind.COMPROMISE: Op.FORGIVE,
     FactKind.REFUND_PAID: Op.REFUND,
     FactKind.DEFERRAL_GRANTED: Op.PAUSE,
+    FactKind.PLAN_AGREED: Op.PAUSE,
     FactKind.INSOLVENCY_OPENED: Op.REMEMBER,
 }
 """Facts that make a case's history matter; a case without them takes the short path."""
@@ -103,13 +104,24 @@ class Timeline:
         return zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True)
 
 
-def money_facts(live: pl.DataFrame) -> pl.DataFrame:
-    """The facts a replay must walk through, as EVENT rows, with claim_id and until_on kept."""
+def money_facts(live: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
+    """The facts a replay must walk through, as EVENT rows, with claim_id and until_on kept.
+
+    Parameters
+    ----------
+    live : FACTS in force
+    plans : as from `plans.covered`; their end is the last day of the pause, their rate its amount
+    """
     ops = {int(kind): int(op) for kind, op in OPS.items()}
     facts = live.filter(pl.col("kind").is_in(list(ops)))
     amount = pl.when(pl.col("kind").is_in(_forgiving())).then(pl.lit(EVERYTHING)).otherwise(0)
     # Interest that runs since the opening of insolvency is marked: remember what was due the day before.
     opening = pl.col("kind") == int(FactKind.INSOLVENCY_OPENED)
+    is_plan = pl.col("kind") == int(FactKind.PLAN_AGREED)
+    pauses = is_plan | (pl.col("kind") == int(FactKind.DEFERRAL_GRANTED))
+    ends = plans.select("case_id", pl.col("fact_no").cast(pl.Int32), "ended_on", "rate_ppm")
+    facts = facts.join(ends, on=["case_id", "fact_no"], how="left", maintain_order="left")
+    until = pl.when(is_plan).then("ended_on").otherwise("until_on")
     return facts.select(
         "case_id",
         day=pl.col("effective_on").cast(pl.Int32).cast(pl.Int64) - opening.cast(pl.Int64),
@@ -117,10 +129,13 @@ def money_facts(live: pl.DataFrame) -> pl.DataFrame:
         fact_no=pl.col("fact_no").cast(pl.Int64),
         op=pl.col("kind").replace_strict(ops, return_dtype=pl.Int8),
         kind="kind",
-        amount=pl.coalesce("amount_cents", amount).cast(pl.Int64),
+        amount=pl.when(pauses)
+        .then(pl.col("rate_ppm").fill_null(0))
+        .otherwise(pl.coalesce("amount_cents", amount))
+        .cast(pl.Int64),
         component=pl.col("code").replace_strict(COMPONENTS, default=0, return_dtype=pl.Int8),
         claim_id="claim_id",
-        until_day=pl.col("until_on").cast(pl.Int32).cast(pl.Int64),
+        until_day=until.cast(pl.Int32).cast(pl.Int64),
     )
 
 
@@ -213,9 +228,9 @@ def loan_moments(claims: pl.DataFrame, first_slot: int) -> pl.DataFrame:
 
 
 def pause_lines(money: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Deferrals: the events that end them, and the claims both ends are about.
+    """Deferrals and plans: the events that end them, and the claims both ends are about.
 
-    A deferral without a last day has no end.
+    One without a last day has no end.
     """
     pauses = money.filter(pl.col("op") == int(Op.PAUSE))
     ends = pauses.filter(pl.col("until_day").is_not_null()).with_columns(

@@ -13,7 +13,8 @@ import polars as pl
 
 from mahnwerk.frames import Book, Component, FactKind
 from mahnwerk.kernel.accounts import TRUST_ROLES, Account, Entry
-from mahnwerk.kernel.allocation import Replay, live_facts
+from mahnwerk.kernel.allocation import Replay
+from mahnwerk.kernel.discounts import in_force
 
 KEY: Final = ("case_id", "entry", "fact_no", "claim_no")
 TARGETS: Final[dict[str, Any]] = {
@@ -121,7 +122,7 @@ def targets(book: Book, replay: Replay, on: date) -> pl.DataFrame:
     """
     if replay.allocations is None:
         raise ValueError("the journal needs a replay with detail=True")
-    live = live_facts(book.facts, on)
+    live = in_force(book, on)
     views = book.cases.select("case_id", is_trust=pl.col("role").is_in([int(r) for r in TRUST_ROLES]))
     views = views.with_columns(pl.col("is_trust").fill_null(False).cast(pl.Int8))
     settled = _settled(replay.allocations, book.claims)

@@ -18,9 +18,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from mahnwerk.frames import PRINCIPAL_CENTS_MAX, RATE_PPM_MAX
+from mahnwerk.frames import INSTALMENTS, PRINCIPAL_CENTS_MAX, RATE_PPM_MAX, FactKind
 from mahnwerk.kernel.enforcement import attachable
+from mahnwerk.kernel.facts import per_claim
 from mahnwerk.law import Law
+
+__all__ = ["INSTALMENTS", "PlanOffer", "PlanRefused", "PlanState", "PlanWish", "solve", "states"]
 
 INSTALMENTS_MAX: Final = 72
 """Six years. A plan that does not end within them is not offered."""
@@ -51,6 +54,7 @@ class PlanWish:
     per_month_cents: int  # what he can pay
     first_due_on: date
     rate_ppm: int = 0  # agreed interest; 0 = none while the plan is kept
+    bearing_cents: int | None = None  # part of open_cents that bears it, the principal; None = all
     clauses: tuple[str, ...] = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
     grace_days: int = 7
 
@@ -83,7 +87,8 @@ def solve(
     """Make the plan for what somebody can pay.
 
     How: equal monthly instalments on the day of the first, moved to the next working day; interest on the
-    open principal by act/365, part of the instalment; the last instalment is what is left.
+    open principal by act/365, part of the instalment; costs and older interest are paid first and bear
+    none (§§ 289, 367 BGB); the last instalment is what is left.
 
     Raises
     ------
@@ -107,7 +112,8 @@ def solve(
                 f"about {fitting} cents a month would end it, or offer a deferral or a compromise"
             )
         due = next_working_day(month_later(wish.first_due_on, number - 1))
-        interest = _interest(left, wish.rate_ppm, (due - before).days)
+        bearing = left if wish.bearing_cents is None else min(left, wish.bearing_cents)
+        interest = _interest(bearing, wish.rate_ppm, (due - before).days)
         amount = min(wish.per_month_cents, left + interest)
         if amount <= interest and left > 0 and amount < left + interest:
             raise PlanRefused("the instalment would not even pay the interest: agree on a lower rate or none")
@@ -146,6 +152,7 @@ def terms_hash(instalments: Sequence[Instalment], wish: PlanWish) -> str:
     """SHA-256 of everything agreed: what is signed is what is executed."""
     terms: dict[str, Any] = {
         "instalments": [[i.number, i.due_on.isoformat(), i.amount_cents] for i in instalments],
+        "open_cents": wish.open_cents,
         "rate_ppm": wish.rate_ppm,
         "grace_days": wish.grace_days,
         "clauses": sorted(wish.clauses),
@@ -190,15 +197,6 @@ class PlanState(StrEnum):
     FULFILLED = "fulfilled"
 
 
-INSTALMENTS: Final = {
-    "case_id": pl.Int64,
-    "plan_id": pl.Int64,
-    "number": pl.Int32,
-    "due_on": pl.Date,
-    "amount_cents": pl.Int64,
-    "grace_days": pl.Int32,
-    "agreed_on": pl.Date,
-}
 STATES: Final = {
     "case_id": pl.Int64,
     "plan_id": pl.Int64,
@@ -276,6 +274,87 @@ def states(instalments: pl.DataFrame, payments: pl.DataFrame, on: date) -> pl.Da
         .select(list(STATES))
         .sort("case_id", "plan_id")
     )
+
+
+PAYING: Final = (FactKind.PAYMENT_RECEIVED, FactKind.SET_OFF)
+ENDING: Final = (FactKind.PLAN_ENDED, FactKind.PLAN_BROKEN)
+COVERED: Final = {
+    "case_id": pl.Int64,
+    "fact_no": pl.Int64,
+    "plan_code": pl.String,
+    "claim_id": pl.Int64,
+    "agreed_on": pl.Date,
+    "ended_on": pl.Date,
+    "rate_ppm": pl.Int64,
+}
+
+
+def covered(live: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
+    """Which claims which plan covers, and from when to when.
+
+    Parameters
+    ----------
+    live : FACTS in force. `PLAN_AGREED` names its plan by its code and the claim it covers (none = all);
+        the next `PLAN_ENDED` or `PLAN_BROKEN` of the case, or of that claim, ends it.
+    instalments : INSTALMENTS; they give the agreed rate. A plan without instalments bears none.
+
+    Returns
+    -------
+    COVERED, one row per fact `PLAN_AGREED`; `claim_id` as in the fact, `ended_on` null = runs.
+    """
+    agreed = live.filter(pl.col("kind") == int(FactKind.PLAN_AGREED)).select(
+        "case_id",
+        "claim_id",
+        plan_code="code",
+        agreed_on="effective_on",
+        fact_no=pl.col("fact_no").cast(pl.Int64),
+    )
+    if agreed.is_empty():
+        return pl.DataFrame(schema=COVERED)
+    kinds = [int(kind) for kind in ENDING]
+    ends = live.filter(pl.col("kind").is_in(kinds)).select(
+        "case_id", end_claim="claim_id", end_on="effective_on", end_no=pl.col("fact_no").cast(pl.Int64)
+    )
+    later = (pl.col("end_on") > pl.col("agreed_on")) | (
+        (pl.col("end_on") == pl.col("agreed_on")) & (pl.col("end_no") > pl.col("fact_no"))
+    )
+    mine = pl.col("end_claim").is_null() | pl.col("end_claim").eq_missing(pl.col("claim_id"))
+    ended = (
+        agreed.join(ends, on="case_id")
+        .filter(later & mine)
+        .group_by("case_id", "fact_no")
+        .agg(ended_on=pl.col("end_on").min())
+    )
+    rates = instalments.select("case_id", "plan_code", "rate_ppm").unique(["case_id", "plan_code"])
+    return (
+        agreed.join(ended, on=["case_id", "fact_no"], how="left")
+        .join(rates, on=["case_id", "plan_code"], how="left")
+        .with_columns(pl.col("rate_ppm").fill_null(0))
+        .select(list(COVERED))
+    )
+
+
+def running(live: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
+    """INSTALMENTS of the plans that are agreed and not ended."""
+    if instalments.is_empty():
+        return instalments
+    open_plans = covered(live, instalments).filter(pl.col("ended_on").is_null())
+    return instalments.join(open_plans, on=["case_id", "plan_code"], how="semi", maintain_order="left")
+
+
+def standing(live: pl.DataFrame, instalments: pl.DataFrame, on: date) -> pl.DataFrame:
+    """STATES of the plans that run, from the facts of their cases."""
+    mine = running(live, instalments)
+    payments = live.filter(pl.col("kind").is_in([int(kind) for kind in PAYING])).select(
+        "case_id", "effective_on", pl.col("amount_cents").fill_null(0)
+    )
+    return states(mine, payments, on)
+
+
+def claims_covered(live: pl.DataFrame, claims: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
+    """case_id, claim_id, plan_code of every claim under a plan that runs."""
+    open_plans = covered(live, instalments).filter(pl.col("ended_on").is_null())
+    return per_claim(open_plans, claims).select("case_id", "claim_id", "plan_code").unique()
 
 
 def as_json(offer: PlanOffer) -> dict[str, Any]:

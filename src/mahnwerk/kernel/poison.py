@@ -83,6 +83,7 @@ def without(book: Book, cases: pl.DataFrame) -> Book:
         mine(book.designations),
         mine(book.notices),
         mine(book.decisions),
+        mine(book.instalments),
     )
 
 

@@ -101,6 +101,12 @@ class ClaimRates:
         assert total is not None  # noqa: S101 - there is always a default phase
         return total
 
+    def weight_between(self, rows: Days | slice, after: Days, until: Days | int) -> Days:
+        """Day weights of the days in (after, until], for a rate that no law moves."""
+        offset = self._offset(rows)
+        first = np.minimum(after, until)
+        return np.asarray(self.day_weights[until + 1 + offset] - self.day_weights[first + 1 + offset])
+
     def yearly(self, rows: Days, day: Days) -> Days:
         """Rate in ppm per year that each claim bears on its day; 0 where none."""
         total = np.zeros(len(rows), dtype=np.int64)

@@ -37,10 +37,13 @@ class Ledger:
     costs_settled: Days
     paid: Days
     credited: Days
-    paused: Days  # deferrals running
+    paused: Days  # deferrals and plans running
+    plan_ppm: Days  # rate agreed in the plans running; 0 = none bears interest
     has_gap: Flags
     stretches: list[tuple[Days, Days, Days, Days]] | None = None
     """Row, first day, last day, principal of each stretch of interest, where asked for."""
+    plan_stretches: list[tuple[Days, Days, Days, Days, Days]] = field(default_factory=list)
+    """The same under a plan that bears interest, with its rate."""
 
     @classmethod
     def opened(cls, principal: Days, rates: ClaimRates, *, detail: bool) -> Ledger:
@@ -63,6 +66,7 @@ class Ledger:
             paid=zero(),
             credited=zero(),
             paused=zero(),
+            plan_ppm=zero(),
             has_gap=np.zeros(size, dtype=np.bool_),
             stretches=[] if detail else None,
         )
@@ -72,24 +76,32 @@ class Ledger:
         runs = (self.paused[rows] == 0) & (self.principal[rows] > 0)
         rate_days = self.rates.cumulated(rows, day)
         own = np.where(runs, rate_days - self.reached_rate_days[rows], 0)
+        by_plan = (self.plan_ppm[rows] > 0) & (self.principal[rows] > 0)
+        if by_plan.any():
+            agreed = self.plan_ppm[rows] * self.rates.weight_between(rows, self.reached[rows], day)
+            own = np.where(by_plan, agreed, own)
         cents, remainder = _product(self.principal[rows], own, self.remainder[rows], self.rates.denominator)
         self.interest[rows] += cents
         self.remainder[rows] = remainder
         if self.rates.may_gap:
             self.has_gap[rows] |= runs & self.rates.has_gap(rows, self.reached[rows], day)
         if self.stretches is not None:
-            self._note_stretches(rows, day, own)
+            self._note_stretches(rows, day, own, by_plan)
         self.reached_rate_days[rows] = rate_days
         self.reached[rows] = day
 
-    def _note_stretches(self, rows: Days | slice, day: Days | int, own: Days) -> None:
+    def _note_stretches(self, rows: Days | slice, day: Days | int, own: Days, by_plan: Flags) -> None:
         assert self.stretches is not None  # noqa: S101
         numbers = np.arange(len(self.principal))[rows]
         last = np.broadcast_to(np.asarray(day, dtype=np.int64), own.shape)
-        keep = own != 0
-        self.stretches.append(
-            (numbers[keep], self.reached[rows][keep] + 1, last[keep], self.principal[rows][keep])
-        )
+        first, principal = self.reached[rows] + 1, self.principal[rows]
+        keep = (own != 0) & ~by_plan
+        self.stretches.append((numbers[keep], first[keep], last[keep], principal[keep]))
+        keep = (own != 0) & by_plan
+        if keep.any():
+            parts = (numbers, first, last, principal, self.plan_ppm[rows])
+            number, start, stop, cents, ppm = (part[keep] for part in parts)
+            self.plan_stretches.append((number, start, stop, cents, ppm))
 
     def interest_due(self, rows: Days | slice) -> Days:
         """Interest due so far, paid or not, rounded half up."""
@@ -234,6 +246,7 @@ class _Turn:
                 at, _ = self._lines_of(self.timeline.named)
                 at = at[self.of[at] == op]
                 np.add.at(self.ledger.paused, self.row[at], step)
+                np.add.at(self.ledger.plan_ppm, self.row[at], step * self.amount[self.event[at]])
         if Op.REMEMBER in ops:
             at, slot = self._lines_of(self.timeline.remembered)
             self.result.slots[slot] = self.ledger.interest_due(self.row[at])

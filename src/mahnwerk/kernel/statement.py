@@ -10,7 +10,8 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Book, Component, FactKind
-from mahnwerk.kernel.allocation import Replay, ReplaySettings, live_facts, replay
+from mahnwerk.kernel.allocation import Replay, ReplaySettings, replay
+from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.interest import interest_schedule, rate_index
 from mahnwerk.kernel.rates import rate_rule
 from mahnwerk.kernel.rules import RULES
@@ -191,7 +192,15 @@ def claim_statements(
     part = Book(
         *(
             frame.filter(pl.col("case_id").is_in(wanted))
-            for frame in (book.cases, book.claims, book.facts, book.designations, book.notices)
+            for frame in (
+                book.cases,
+                book.claims,
+                book.facts,
+                book.designations,
+                book.notices,
+                book.decisions,
+                book.instalments,
+            )
         )
     )
     missing = set(wanted) - set(part.cases["case_id"])
@@ -219,7 +228,7 @@ class _Desk:
             interest_schedule(own.filter(jurisdiction=code).drop("jurisdiction"), index)
             for code, index in self.indexes.items()
         ]
-        live = live_facts(book.facts, on)
+        live = in_force(book, on)
         self.claims = _by_case(book.claims.sort("case_id", "claim_no"))
         self.schedule = _by_case(pl.concat(schedules)) if schedules else {}
         self.balances = _by_case(self.replay.balances)

@@ -1,0 +1,82 @@
+"""What a plan means for its claims on a day: it holds them, and says what comes next."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from mahnwerk.frames import HeldReason
+from mahnwerk.kernel import plans
+from mahnwerk.kernel.holds import BLOCKS, RANK
+from mahnwerk.kernel.plans import OFFER_DAYS, PlanState
+
+WORDS: Final = {
+    PlanState.KEPT: "next_instalment",
+    PlanState.GRACE: "instalment_late",
+    PlanState.MISSED: "instalment_missed",
+    PlanState.BROKEN: "instalments_missed",
+    PlanState.FULFILLED: "plan_fulfilled",
+}
+"""First word of the detail; the day of the instalment in question follows."""
+
+
+def plan_blocks(
+    blocks: pl.DataFrame, live: pl.DataFrame, instalments: pl.DataFrame, on: date
+) -> pl.DataFrame:
+    """Say in the blocks of plans how each plan stands, and when to look again.
+
+    A plan that was agreed without instalments on record holds until a fact ends it. A plan that its
+    debtor does not keep goes on holding, in words a person sees, until the daily run has executed its
+    terms and recorded `PLAN_BROKEN`: nobody is dunned under a plan by the mere passing of a day.
+
+    Parameters
+    ----------
+    blocks : as from `holds.fact_blocks`
+    live : FACTS in force
+    instalments : INSTALMENTS
+
+    Returns
+    -------
+    The blocks, in their order, with detail and until_on of the plans' replaced.
+
+    Guarantees
+    ----------
+    Pure. Adds and removes no block, changes no other.
+    """
+    if instalments.is_empty() or blocks.is_empty():
+        return blocks
+    known = plans.standing(live, instalments, on).join(
+        instalments.select("case_id", "plan_id", "plan_code", "grace_days").unique(),
+        on=["case_id", "plan_id"],
+    )
+    state, missing = pl.col("state"), pl.col("missing_since")
+    said = known.select(
+        "case_id",
+        detail="plan_code",
+        said=pl.format(
+            "{} {}",
+            state.replace_strict({s.value: word for s, word in WORDS.items()}, return_dtype=pl.String),
+            pl.coalesce(missing, "next_due_on", pl.lit(on)),
+        ),
+        look=pl.when(state == PlanState.KEPT.value)
+        .then(pl.col("next_due_on").dt.offset_by("-1d"))
+        .when(state == PlanState.GRACE.value)
+        .then(_plus(missing, pl.col("grace_days")))
+        .when(_plus(missing, pl.col("grace_days") + OFFER_DAYS) >= on)
+        .then(_plus(missing, pl.col("grace_days") + OFFER_DAYS)),
+        rank=pl.lit(RANK[HeldReason.PLAN_KEPT], pl.Int16),
+    )
+    return (
+        blocks.join(said, on=["case_id", "rank", "detail"], how="left", maintain_order="left")
+        .with_columns(
+            until_on=pl.when(pl.col("said").is_not_null()).then("look").otherwise("until_on"),
+            detail=pl.coalesce("said", "detail"),
+        )
+        .select(list(BLOCKS))
+    )
+
+
+def _plus(day: pl.Expr, days: pl.Expr) -> pl.Expr:
+    return (day.cast(pl.Int32) + days).cast(pl.Date)
