@@ -149,6 +149,18 @@ def close(book: OpenBook, until: dt.date) -> dict[str, Any]:
     return {"until": until, "postings": row.posting_count, "content_hash": row.content_hash}
 
 
+def check_word(by: str) -> None:
+    """Refuse what balances are not told by.
+
+    Raises
+    ------
+    BadInput
+        Not account, creditor or debtor.
+    """
+    if by not in ("account", "creditor", "debtor"):
+        raise BadInput(f"{by!r}: balances are told by account, creditor or debtor.")
+
+
 def balance(book: OpenBook, on: dt.date | None = None) -> dict[str, Any]:
     """Balance of every account on a day, per creditor and in all, with the checks that must hold."""
     table = records.totals(book.tenant_id, on)

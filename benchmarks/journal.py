@@ -1,0 +1,58 @@
+"""Time the journal of a made-up book: everything posted in one run, then a second run that posts nothing.
+
+    python benchmarks/journal.py [CLAIMS] [--claims N]
+
+A fifth of the claims is part-paid. Without MAHNWERK_DATABASE_URL the book is a SQLite file in a temporary
+folder; with it the named, empty PostgreSQL database is used. Beside the whole run stands the bare cost of
+writing the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+ON = date(2026, 3, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("claims", nargs="?", type=int, default=1_000_000)
+    count = parser.parse_args().claims
+    with tempfile.TemporaryDirectory() as folder:
+        measure(count, Path(folder))
+
+
+def measure(count: int, folder: Path) -> None:
+    """Print seconds, rows and peak memory of a first and a second run."""
+    from mahnwerk.usecases.opening import open_book
+
+    book = open_book(str(folder / "book"), actor="bench", create=True)
+    from book_maker import make_book
+    from django.db import connection
+
+    from mahnwerk.usecases import journal
+
+    made = make_book(book.tenant_id, count, on=ON)
+    print(f"{made.claims:,} claims, {made.cases:,} cases, {made.facts:,} facts on {connection.vendor}")
+    for word in ("first run", "second run"):
+        begun = time.perf_counter()
+        report = journal.post(book, ON, confirm_day=True)
+        spent = time.perf_counter() - begun
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(f"{word}: {spent:.1f} s, {report.posting_count:,} postings; peak {peak} MB")
+    begun = time.perf_counter()
+    state = journal.balance(book, ON)
+    spent = time.perf_counter() - begun
+    assert all(check["ok"] for check in state["checks"]), state["checks"]
+    print(f"balance of {len(state['accounts'])} accounts: {spent:.1f} s, all checks hold")
+
+
+if __name__ == "__main__":
+    main()
