@@ -151,6 +151,34 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         TECHNICAL: "recorded_at",
     },
     "payout_items": {KEY: "id tenant_id payout_id posting_id"},
+    "provider_accounts": {
+        KEY: "id tenant_id public_id creditor_id key",
+        BUSINESS: "provider settings",
+        SECRET: "secrets",
+        TECHNICAL: "is_active added_at reconciled_until",
+    },
+    "pay_links": {
+        KEY: "id tenant_id public_id account_id case_id claim_id",
+        EVENT: "amount_cents currency state made_at",
+    },
+    "payment_intents": {
+        KEY: "id tenant_id account_id pay_link_id attempt key checkout_id payment_id url",
+        EVENT: "amount_cents currency state asked_at",
+    },
+    "provider_payments": {
+        KEY: "id tenant_id account_id payment_id case_id pay_link_id fact_no",
+        EVENT: "currency amount_cents kept_cents paid_on returns refunds",
+    },
+    "provider_events": {
+        KEY: "id tenant_id account_id event_id payment_id checkout_id body_person_id",
+        EVENT: "movements",
+        TECHNICAL: "kind state because came_by received_at applied_at",
+        PAYLOAD: "body",
+    },
+    "provider_refunds": {
+        KEY: "id tenant_id account_id payment_id key reference refund_id",
+        EVENT: "amount_cents state asked_at",
+    },
 }
 
 FIELD_CLASSES: dict[tuple[str, str], FieldClass] = {

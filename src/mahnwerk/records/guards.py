@@ -61,6 +61,19 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("known_payers", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "entry_id"), "bank_entries", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("provider_accounts", ("tenant_id",), "tenants", ("id",)),
+    ("provider_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("pay_links", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("pay_links", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("pay_links", ("tenant_id", "claim_id"), "claims", ("tenant_id", "id")),
+    ("payment_intents", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("payment_intents", ("tenant_id", "pay_link_id"), "pay_links", ("tenant_id", "id")),
+    ("provider_payments", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("provider_payments", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("provider_payments", ("tenant_id", "pay_link_id"), "pay_links", ("tenant_id", "id")),
+    ("provider_events", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("provider_refunds", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("provider_refunds", ("tenant_id", "payment_id"), "provider_payments", ("tenant_id", "id")),
 )
 
 TENANT_TABLES = tuple(dict.fromkeys(table for table, *_ in FOREIGN_KEYS))
@@ -132,6 +145,10 @@ def _triggers() -> tuple[Trigger, ...]:
         Trigger(f"{table}_no_delete", table, "DELETE", f"{table}: rows are kept")
         for table in ("decisions", "messages", "persons", "cases", "runs")
     ]
+    found += [
+        Trigger(f"{table}_no_delete", table, "DELETE", f"{table}: rows are kept")
+        for table in ("provider_payments", "provider_events", "provider_refunds", "payment_intents")
+    ]
     left = "IN ('sending', 'sent', 'failed', 'uncertain')"
     parent = (
         "EXISTS (SELECT 1 FROM messages m WHERE m.id = {row}.message_id "
@@ -195,6 +212,27 @@ def _triggers() -> tuple[Trigger, ...]:
             "UPDATE",
             "what the bank told is never changed; only what became of it",
             _changed(*_TOLD),
+        ),
+        Trigger(
+            "provider_events_content_stays",
+            "provider_events",
+            "UPDATE",
+            "what a provider told is never changed; only what became of it",
+            _changed("id", "tenant_id", "account_id", "event_id", "kind", "came_by", "received_at"),
+        ),
+        Trigger(
+            "provider_refunds_key_stays",
+            "provider_refunds",
+            "UPDATE",
+            "payment, amount and key of a refund are never changed",
+            _changed("id", "tenant_id", "account_id", "payment_id", "key", "reference", "amount_cents"),
+        ),
+        Trigger(
+            "payment_intents_key_stays",
+            "payment_intents",
+            "UPDATE",
+            "amount and key of a checkout are never changed",
+            _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
         ),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),

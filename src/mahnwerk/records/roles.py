@@ -30,6 +30,12 @@ MAY_UPDATE = (
     "decisions",
     "case_participants",
     "imported_files",
+    "provider_accounts",
+    "pay_links",
+    "payment_intents",
+    "provider_payments",
+    "provider_events",
+    "provider_refunds",
 )
 
 

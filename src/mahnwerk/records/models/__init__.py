@@ -24,6 +24,14 @@ from mahnwerk.records.models.cases import (
 from mahnwerk.records.models.journal import ClosedPeriod, Payout, PayoutItem, PayoutTerms, Posting
 from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
 from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
+from mahnwerk.records.models.providers import (
+    PayLink,
+    PaymentIntent,
+    ProviderAccount,
+    ProviderEvent,
+    ProviderPayment,
+    ProviderRefund,
+)
 from mahnwerk.records.models.runs import AuditEntry, Decision, ImportedFile, Run, RunChunk
 from mahnwerk.records.models.tenants import Creditor, Feed, Mandate, Tenant
 
@@ -51,7 +59,9 @@ __all__ = [
     "Message",
     "MessageItem",
     "MessageState",
+    "PayLink",
     "Payer",
+    "PaymentIntent",
     "Payout",
     "PayoutItem",
     "PayoutTerms",
@@ -59,6 +69,10 @@ __all__ = [
     "Person",
     "PersonKey",
     "Posting",
+    "ProviderAccount",
+    "ProviderEvent",
+    "ProviderPayment",
+    "ProviderRefund",
     "Run",
     "RunChunk",
     "Tenant",
