@@ -176,7 +176,8 @@ def _finish(file: SepaDD | SepaTransfer, schema: str, message_id: str, created_a
         node.text = f"{message_id[:30]}-{number}"
     checker = _schema(schema)
     if not checker.validate(root):
-        raise SepaError(f"{schema}: {next(iter(checker.error_log), "refused by the schema")}")
+        complaint = str(checker.error_log).splitlines()[-1]
+        raise SepaError(f"{schema}: {complaint}")
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
