@@ -133,6 +133,51 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     },
     "imported_files": {KEY: "id tenant_id", TECHNICAL: "kind imported_at counts", MARK: "content_hmac"},
     "audit_entries": {KEY: "id tenant_id case_id", TECHNICAL: "at actor action on detail"},
+    "plan_offers": {
+        KEY: "id tenant_id public_id case_id fact_no",
+        EVENT: "offered_on terms",
+        MARK: "terms_hash",
+    },
+    "instalment_plans": {
+        KEY: "id tenant_id case_id plan_no plan_code",
+        EVENT: "agreed_on recorded_on terms rate_ppm grace_days is_accelerated",
+        MARK: "terms_hash",
+        TECHNICAL: "recorded_at actor",
+    },
+    "instalments": {
+        KEY: "id tenant_id plan_id case_id number",
+        EVENT: "due_on amount_cents interest_cents",
+    },
+    "plan_reminders": {
+        KEY: "id tenant_id plan_id",
+        EVENT: "missing_since told_on channel",
+        TECHNICAL: "actor",
+    },
+    "debit_mandates": {
+        KEY: "id tenant_id case_id person_id reference",
+        BUSINESS: "creditor_identifier",
+        EVENT: "signed_on notice_days ended_on",
+        PAYLOAD: "payload",
+        TECHNICAL: "recorded_at",
+    },
+    "debit_notices": {
+        KEY: "id tenant_id mandate_id case_id claim_id instalment_id attempt",
+        EVENT: "amount_cents notified_on collect_on",
+    },
+    "debit_files": {
+        KEY: "id tenant_id creditor_id message_id",
+        TECHNICAL: "made_on recorded_at",
+        MARK: "content_mark",
+    },
+    "debit_orders": {
+        KEY: "id tenant_id file_id notice_id mandate_id end_to_end_id",
+        EVENT: "sequence amount_cents collect_on",
+    },
+    "debit_statuses": {
+        KEY: "id tenant_id order_id",
+        EVENT: "word reason on",
+        TECHNICAL: "recorded_at",
+    },
     "postings": {
         KEY: "id tenant_id creditor_id case_id payout_id fact_no claim_no sequence",
         EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",

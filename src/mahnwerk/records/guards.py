@@ -41,6 +41,21 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("run_chunks", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
     ("decisions", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("decisions", ("tenant_id", "run_id"), "runs", ("tenant_id", "id")),
+    ("plan_offers", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("instalment_plans", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("instalments", ("tenant_id", "plan_id"), "instalment_plans", ("tenant_id", "id")),
+    ("instalments", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("plan_reminders", ("tenant_id", "plan_id"), "instalment_plans", ("tenant_id", "id")),
+    ("debit_mandates", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("debit_notices", ("tenant_id", "mandate_id"), "debit_mandates", ("tenant_id", "id")),
+    ("debit_notices", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("debit_notices", ("tenant_id", "claim_id"), "claims", ("tenant_id", "id")),
+    ("debit_notices", ("tenant_id", "instalment_id"), "instalments", ("tenant_id", "id")),
+    ("debit_files", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("debit_orders", ("tenant_id", "file_id"), "debit_files", ("tenant_id", "id")),
+    ("debit_orders", ("tenant_id", "notice_id"), "debit_notices", ("tenant_id", "id")),
+    ("debit_orders", ("tenant_id", "mandate_id"), "debit_mandates", ("tenant_id", "id")),
+    ("debit_statuses", ("tenant_id", "order_id"), "debit_orders", ("tenant_id", "id")),
     ("postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("postings", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("postings", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
@@ -86,6 +101,14 @@ APPEND_ONLY = {
     "audit_entries": "the audit trail is never changed",
     "run_chunks": "a saved chunk is never changed",
     "bank_statements": "a statement is what the bank said; it is never changed",
+    "plan_offers": "an offer is never changed; make another",
+    "instalment_plans": "a plan is never changed; end it and agree on another",
+    "instalments": "an instalment is never changed; agree on another plan",
+    "plan_reminders": "what was told is never changed",
+    "debit_notices": "a notice is never changed; announce anew",
+    "debit_files": "a file handed out is never changed",
+    "debit_orders": "an order handed out is never changed",
+    "debit_statuses": "a status is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
@@ -143,7 +166,7 @@ def _triggers() -> tuple[Trigger, ...]:
     ]
     found += [
         Trigger(f"{table}_no_delete", table, "DELETE", f"{table}: rows are kept")
-        for table in ("decisions", "messages", "persons", "cases", "runs")
+        for table in ("decisions", "messages", "persons", "cases", "runs", "debit_mandates")
     ]
     found += [
         Trigger(f"{table}_no_delete", table, "DELETE", f"{table}: rows are kept")
@@ -234,6 +257,16 @@ def _triggers() -> tuple[Trigger, ...]:
             "amount and key of a checkout are never changed",
             _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
         ),
+        Trigger(
+            "debit_mandates_only_end",
+            "debit_mandates",
+            "UPDATE",
+            "of a mandate only its end is ever set; add a new mandate",
+            "OLD.ended_on IS NOT NULL OR "
+            + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
+            + " OR "
+            + _changed("creditor_identifier", "payload"),
+        ),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_insert", "message_items", "INSERT", items, parent.format(row="NEW"), True),
@@ -242,7 +275,16 @@ def _triggers() -> tuple[Trigger, ...]:
 
 
 TRIGGERS = _triggers()
-NO_TRUNCATE = (*APPEND_ONLY, "decisions", "messages", "message_items", "persons", "cases", "runs")
+NO_TRUNCATE = (
+    *APPEND_ONLY,
+    "decisions",
+    "messages",
+    "message_items",
+    "persons",
+    "cases",
+    "runs",
+    "debit_mandates",
+)
 
 
 def _sqlite_trigger(trigger: Trigger) -> str:

@@ -35,6 +35,9 @@ from mahnwerk.records.models import (
 MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN, MessageState.FAILED)
 
 
+_OF_INSTALMENT = ("case_id", "plan_id", "number", "due_on", "amount_cents")
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """Which cases: a condition on an expression for the case id, and its parameters."""
@@ -118,6 +121,7 @@ def book(
             designations=_designations(tenant_id, wanted, known_on),
             notices=_notices(tenant_id, wanted, known_on),
             decisions=_decisions(tenant_id, wanted, known_on),
+            instalments=_instalments(tenant_id, wanted, known_on),
         )
 
 
@@ -263,6 +267,30 @@ def _decisions(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.Dat
         key=wanted.key("d.id"),
     )
     return frame.sort("case_id")
+
+
+def _instalments(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFrame:
+    known, known_parameters = _until("p.recorded_on", known_on)
+    told, told_parameters = _until("r.told_on", known_on)
+    reminded = (
+        "(SELECT max(r.told_on) FROM plan_reminders r WHERE r.tenant_id = p.tenant_id "
+        f"AND r.plan_id = p.id{told})"
+    )
+    own = {name: dtype for name, dtype in frames.INSTALMENTS.items() if name in _OF_INSTALMENT}
+    columns = _select(own, "i") | _select(
+        {name: dtype for name, dtype in frames.INSTALMENTS.items() if name not in _OF_INSTALMENT},
+        "p",
+        reminded_on=reminded,
+    )
+    frame = bulk.read_frame(
+        connection,
+        columns,
+        "instalments i JOIN instalment_plans p ON p.tenant_id = i.tenant_id AND p.id = i.plan_id "
+        f"WHERE i.tenant_id = %s{wanted.of('i.case_id')}{known}",
+        [*told_parameters, tenant_id, *wanted.parameters, *known_parameters],
+        key=wanted.key("i.id"),
+    )
+    return frame.select(list(frames.INSTALMENTS)).sort("case_id", "plan_id", "number")
 
 
 def shards(tenant_id: int, cases: int = 100_000) -> list[tuple[int, int]]:

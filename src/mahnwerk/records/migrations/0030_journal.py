@@ -11,7 +11,7 @@ from mahnwerk.records import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('records', '0010_bank'),
+        ('records', '0020_plans'),
     ]
 
     operations = [

@@ -24,6 +24,17 @@ from mahnwerk.records.models.cases import (
 from mahnwerk.records.models.journal import ClosedPeriod, Payout, PayoutItem, PayoutTerms, Posting
 from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
 from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
+from mahnwerk.records.models.plans import (
+    DebitFile,
+    DebitMandate,
+    DebitNotice,
+    DebitOrder,
+    DebitStatus,
+    Instalment,
+    InstalmentPlan,
+    PlanOffer,
+    PlanReminder,
+)
 from mahnwerk.records.models.providers import (
     PayLink,
     PaymentIntent,
@@ -47,12 +58,19 @@ __all__ = [
     "Claim",
     "ClosedPeriod",
     "Creditor",
+    "DebitFile",
+    "DebitMandate",
+    "DebitNotice",
+    "DebitOrder",
+    "DebitStatus",
     "Decision",
     "Designation",
     "EntryState",
     "Fact",
     "Feed",
     "ImportedFile",
+    "Instalment",
+    "InstalmentPlan",
     "KnownPayer",
     "Mandate",
     "MatchProposal",
@@ -68,6 +86,8 @@ __all__ = [
     "Permit",
     "Person",
     "PersonKey",
+    "PlanOffer",
+    "PlanReminder",
     "Posting",
     "ProviderAccount",
     "ProviderEvent",
