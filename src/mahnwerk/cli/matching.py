@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import JsonOption
+from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
 
 app = typer.Typer(help="Which payment pays which claims: measure, confirm, reject.", no_args_is_help=True)
 
@@ -52,3 +52,76 @@ def evaluate(
         f"  baseline: {simple['booked']} booked, {simple['booked_wrong']} wrong, "
         f"recall {simple['exact_set_recall']}"
     )
+
+
+EntryArgument = Annotated[int, typer.Argument(min=1, help="Number of the entry; see `bank suspense`.")]
+
+
+@app.command("confirm")
+def confirm(
+    entry: EntryArgument,
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", help="Invoice number; may be given several times.")
+    ] = None,
+    case: Annotated[str, typer.Option("--case", help="Case reference, where no invoice is named.")] = "",
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Book an entry as proposed, or for what you name. The payer is remembered for next time.
+
+    Examples:
+
+        mahnwerk match confirm 17
+        mahnwerk match confirm 17 --claim RE-26-0411 --claim RE-26-0440
+    """
+    from mahnwerk.usecases import bank_questions
+
+    answered = bank_questions.confirm(_open(book, actor), entry, invoices=claim or [], case=case)
+    _tell(answered, as_json)
+
+
+@app.command("reject")
+def reject(
+    entry: EntryArgument, book: BookOption = "", actor: ActorOption = "", as_json: JsonOption = False
+) -> None:
+    """Say no to what is proposed for an entry; it is not proposed again.
+
+    Example:
+
+        mahnwerk match reject 17
+    """
+    from mahnwerk.usecases import bank_questions
+
+    _tell(bank_questions.reject(_open(book, actor), entry), as_json)
+
+
+@app.command("ignore")
+def ignore(
+    entry: EntryArgument, book: BookOption = "", actor: ActorOption = "", as_json: JsonOption = False
+) -> None:
+    """Say that an entry concerns no debtor; it is kept and never looked at again.
+
+    Example:
+
+        mahnwerk match ignore 17
+    """
+    from mahnwerk.usecases import bank_questions
+
+    _tell(bank_questions.ignore(_open(book, actor), entry), as_json)
+
+
+def _open(book: str, actor: str) -> Any:
+    from mahnwerk.cli.run import default_actor
+    from mahnwerk.usecases.opening import open_book
+
+    return open_book(book, actor=actor or default_actor())
+
+
+def _tell(answered: Any, as_json: bool) -> None:
+    if as_json:
+        output.emit_json(answered)
+        return
+    entries = ", ".join(map(str, answered.entries))
+    place = " ".join([answered.case_reference, *answered.invoices]).strip()
+    typer.echo(f"entry {entries}: {answered.state}{f' for {place}' if place else ''}.")

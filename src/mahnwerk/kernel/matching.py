@@ -96,8 +96,8 @@ def propose(
     -------
     MATCHES: every payment in exactly one row. Reasons are words of a closed list: reference_found,
     reference_short, reference_one_slip, reference_damaged, references_found, case_named, amount_fits,
-    sum_fits, discount_taken, other_amount, payments_add_up, part_payment, overpaid, payer_alike, not_beyond_doubt,
-    one_reference_damaged, nothing_fits.
+    sum_fits, discount_taken, other_amount, payments_add_up, part_payment, overpaid, payer_alike,
+    not_beyond_doubt, one_reference_damaged, nothing_fits.
 
     Guarantees
     ----------
@@ -118,6 +118,22 @@ def propose(
     if settings.books_part_payments:
         part_payments(board)
     return _frame(board, leftovers(board))
+
+
+def pointed_at(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    """debtor_id of every debtor some evidence points to: the only ones whose names `propose` looks at."""
+    payments, claims = _whole(payments, PAYMENTS), _whole(claims, OPEN_CLAIMS)
+    settings = MatchSettings()
+    pairs = pl.concat(
+        [
+            reference_pairs(payments, claims),
+            amount_pairs(payments, claims, settings.tolerance_ppm, settings.tolerance_cents),
+            known_pairs(payments, claims, known),
+        ]
+    )
+    by_claim = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")["debtor_id"]
+    by_case = case_pairs(payments, claims)["debtor_id"]
+    return pl.concat([by_claim, by_case]).unique().sort()
 
 
 def _whole(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -65,7 +65,8 @@ class OpenClaim:
     def after_discount(self, value_on: dt.date | None) -> int:
         """What pays this claim on a day, with the discount where it is still in time."""
         if self.discount_cents and self.discount_until and value_on and value_on <= self.discount_until:
-            return self.open_cents - self.discount_cents
+            # Terms speak of the invoice: interest since then is not part of what they lower.
+            return min(self.open_cents, *self.other_cents, self.open_cents) - self.discount_cents
         return self.open_cents
 
 

@@ -116,26 +116,65 @@ def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def amount_pairs(
     payments: pl.DataFrame, claims: pl.DataFrame, tolerance_ppm: int, tolerance_cents: int
 ) -> pl.DataFrame:
-    """Pairs of the same currency whose open amount is the payment's, or a deduction within tolerance more."""
-    wanted = payments.select("payment_id", "currency", "amount_cents").with_columns(
-        upper=pl.col("amount_cents") + allowed(pl.col("amount_cents"), tolerance_ppm, tolerance_cents)
+    """Pairs of the same currency whose sum is the payment's, or a deduction within tolerance more.
+
+    A claim's sums are what is open, that less its discount, and its other sums. Payments that fit more
+    than SAME_AMOUNT_MAX sums get no pair.
+    """
+    parts = []
+    offers = _sums(claims)
+    for (currency,), wanted in payments.group_by("currency", maintain_order=True):
+        offered = offers.filter(pl.col("currency") == currency).sort("cents", "claim_id")
+        sums = offered["cents"]
+        paid = wanted["amount_cents"]
+        upper = (
+            paid + wanted.select(allowed(pl.col("amount_cents"), tolerance_ppm, tolerance_cents)).to_series()
+        )
+        found = wanted.select("payment_id").with_columns(
+            first=sums.search_sorted(paid - 2, side="left").cast(pl.Int64),
+            last=sums.search_sorted(upper, side="right").cast(pl.Int64),
+        )
+        places = (
+            found.filter((pl.col("last") - pl.col("first")).is_between(1, SAME_AMOUNT_MAX))
+            .with_columns(place=pl.int_ranges("first", "last"))
+            .explode("place")
+        )
+        parts.append(
+            places.select("payment_id", claim_id=offered["claim_id"].gather(places["place"]))
+            if places.height
+            else pl.DataFrame(schema={"payment_id": pl.Int64, "claim_id": pl.Int64})
+        )
+    if not parts:
+        return pl.DataFrame(schema=PAIRS)
+    return (
+        pl.concat(parts)
+        .unique()
+        .select(
+            "payment_id",
+            "claim_id",
+            pl.lit(AMOUNT, pl.Int8).alias("evidence"),
+            pl.lit("").alias("token"),
+            pl.lit("").alias("reference"),
+            pl.lit(0, pl.Int8).alias("slips"),
+        )
     )
-    offered = claims.select("claim_id", "currency", "open_cents").sort("open_cents")
-    joined = wanted.join_where(
-        offered,
-        pl.col("currency") == pl.col("currency_right"),
-        pl.col("open_cents") >= pl.col("amount_cents") - 2,
-        pl.col("open_cents") <= pl.col("upper"),
-    )
-    few = joined.group_by("payment_id").len().filter(pl.col("len") <= SAME_AMOUNT_MAX).select("payment_id")
-    return joined.join(few, on="payment_id", how="semi").select(
-        "payment_id",
+
+
+def _sums(claims: pl.DataFrame) -> pl.DataFrame:
+    """claim_id, currency, cents: every sum that pays a claim in full."""
+    base = claims.select("claim_id", "currency", cents="open_cents")
+    lowered = claims.filter(pl.col("discount_cents") > 0).select(
         "claim_id",
-        pl.lit(AMOUNT, pl.Int8).alias("evidence"),
-        pl.lit("").alias("token"),
-        pl.lit("").alias("reference"),
-        pl.lit(0, pl.Int8).alias("slips"),
+        "currency",
+        cents=pl.min_horizontal("open_cents", pl.col("other_cents").list.min()) - pl.col("discount_cents"),
     )
+    others = (
+        claims.filter(pl.col("other_cents").list.len() > 0)
+        .select("claim_id", "currency", cents="other_cents")
+        .explode("cents")
+        .drop_nulls("cents")
+    )
+    return pl.concat([base, lowered, others]).unique()
 
 
 def allowed(amount: pl.Expr, tolerance_ppm: int, tolerance_cents: int) -> pl.Expr:

@@ -119,6 +119,13 @@ def _write_keys(tenant_id: int, wrapped: Mapping[int, bytes]) -> None:
         bulk.insert_frame(connections["keys"], "person_keys", frame)
 
 
+def new_keys(tenant_id: int, owner_ids: Sequence[int]) -> None:
+    """Draw and keep a key for each of these owners (payers), committed at once."""
+    made = crypto.new_person_keys(tenant_id, owner_ids)
+    if made:
+        _write_keys(tenant_id, {owner_id: wrapped for owner_id, (_, wrapped) in made.items()})
+
+
 def _write_versions(
     tenant_id: int,
     person_ids: Sequence[int],

@@ -48,7 +48,12 @@ def book_payment(book: OpenBook, booking: Booking) -> bool:
         added = facts.append(book.tenant_id, rows, recorded_at=now)
         for entry, number in zip(booking.entries, added["fact_no"], strict=False):
             settled = bank.settle(
-                book.tenant_id, entry.row.id, EntryState.BOOKED, case_id=booking.case_id, fact_no=number, reason=""
+                book.tenant_id,
+                entry.row.id,
+                EntryState.BOOKED,
+                case_id=booking.case_id,
+                fact_no=number,
+                reason="",
             )
             if not settled:
                 transaction.set_rollback(True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mahnwerk.formats import bank_file
 from mahnwerk.formats.bank import BankFile, BankFileError, Entry, Statement
 from mahnwerk.records import bank, bank_read, crypto, load
 from mahnwerk.records.models import BankAccount, Feed, ImportedFile
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.bank_files import parse
 from mahnwerk.usecases.bank_matching import MatchSummary, match_open
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
@@ -54,23 +54,6 @@ class BankImport:
     def needs_person(self) -> bool:
         """Something is missing between statements, or entries are waiting for an answer."""
         return bool(self.gaps or self.matched.proposed or self.matched.suspense)
-
-
-def parse(path: Path, *, account: str = "") -> list[tuple[str, BankFile]]:
-    """Read a bank file without a book.
-
-    Raises
-    ------
-    NotFound : no such file. BadInput : not a bank file, or one that cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
-    try:
-        return bank_file.read(data, account=account, source=path.name)
-    except BankFileError as error:
-        raise BadInput(f"{path.name}: {error}") from error
 
 
 def import_files(

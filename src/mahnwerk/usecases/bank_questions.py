@@ -1,0 +1,225 @@
+"""What the matcher leaves to people: the list of open entries, and their answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+
+from mahnwerk.records import bank, bank_read
+from mahnwerk.records.bank_read import EntryRow
+from mahnwerk.records.models import BankAccount, BankEntry, Case, Claim, EntryState, MatchProposal
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.bank_booking import Booking, book_payment, lift_hold
+from mahnwerk.usecases.bank_matching import match_open
+from mahnwerk.usecases.cases import case_id_of
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.opening import OpenBook
+
+AGE_MAX_DAYS: Final = 5
+"""Money nobody has placed for longer than this needs somebody today. Policy."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An entry that waits for a person, with what is proposed."""
+
+    entry: int
+    account: int
+    state: str
+    booked_on: dt.date
+    value_on: dt.date
+    age_days: int
+    is_overdue: bool
+    amount_cents: int
+    currency: str
+    kind: str
+    payer: str
+    text: str
+    reason: str
+    case_reference: str = ""
+    invoices: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    confidence: float = 0.0
+    runner_up: Sequence[str] = ()
+    together_with: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What an answer changed."""
+
+    entries: list[int]
+    state: str
+    case_reference: str = ""
+    invoices: Sequence[str] = ()
+
+
+def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
+    """All entries that are not placed, the oldest first."""
+    day = on or clock.today()
+    waiting = (EntryState.PROPOSED.value, EntryState.SUSPENSE.value)
+    rows = bank_read.entries(book.tenant_id, states=waiting)
+    proposals = bank_read.proposals(book.tenant_id, [entry.row.id for entry in rows])
+    claim_ids = {i for one in proposals.values() for i in [*one.claim_ids, *one.runner_up_claim_ids]}
+    invoices = dict(Claim.objects.filter(id__in=claim_ids).values_list("id", "invoice_number"))
+    cases = dict(
+        Case.objects.filter(id__in={one.case_id for one in proposals.values()}).values_list(
+            "id", "case_reference"
+        )
+    )
+    numbers = {entry.row.id: entry.row.entry_no for entry in rows}
+    accounts = dict(BankAccount.objects.filter(tenant_id=book.tenant_id).values_list("id", "number"))
+    found = []
+    for entry in rows:
+        row, one = entry.row, proposals.get(entry.row.id)
+        age = bank_read.age_days(row, day)
+        question = {
+            "entry": row.entry_no,
+            "account": accounts[row.account_id],
+            "state": row.state,
+            "booked_on": row.booked_on,
+            "value_on": row.value_on,
+            "age_days": age,
+            "is_overdue": age > AGE_MAX_DAYS,
+            "amount_cents": row.amount_cents,
+            "currency": row.currency,
+            "kind": row.kind,
+            "payer": entry.texts["name"],
+            "text": entry.texts["remittance"],
+            "reason": row.reason,
+        }
+        if one is not None:
+            question |= {
+                "case_reference": cases[one.case_id],
+                "invoices": [invoices[i] for i in one.claim_ids],
+                "reasons": one.reasons,
+                "confidence": one.confidence_ppm / 1_000_000,
+                "runner_up": [invoices[i] for i in one.runner_up_claim_ids if i in invoices],
+                "together_with": [numbers[i] for i in one.entry_ids if i != row.id and i in numbers],
+            }
+        found.append(Question(**question))
+    return found
+
+
+def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case: str = "") -> Answered:
+    """Book an entry as proposed, or for the invoices or the case named; the payer is remembered.
+
+    Entries proposed together are booked together.
+
+    Raises
+    ------
+    NotFound : no such entry, invoice or case. BadInput : nothing proposed, already placed, other currency.
+    """
+    entry = _open_entry(book, entry_no)
+    proposal = MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).first()
+    entries = [entry]
+    if case:
+        case_id, claim_ids, designated = case_id_of(book, case), [], False
+    elif invoices:
+        case_id, claim_ids = _claims(book, entry, invoices)
+        designated = True
+    elif proposal is not None:
+        case_id, claim_ids = int(proposal.case_id), list(proposal.claim_ids)
+        designated = "case_named" not in proposal.reasons
+        mates = bank_read.entries(book.tenant_id, states=[state.value for state in bank.OPEN])
+        entries += [e for e in mates if e.row.id in proposal.entry_ids and e.row.id != entry.row.id]
+    else:
+        raise BadInput(
+            f"entry {entry_no}: nothing is proposed for it.", "Name the invoice with --claim, or --case."
+        )
+    target = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
+    if target.currency != entry.row.currency:
+        raise BadInput(
+            f"entry {entry_no} is in {entry.row.currency}, case {target.case_reference} in {target.currency}.",
+            "Money of another currency is never booked on a case; exchange it, or return it.",
+        )
+    discount = proposal is not None and not invoices and "discount_taken" in proposal.reasons
+    booking = Booking(entries, case_id, claim_ids, designated, bool(discount), is_confirmed=True)
+    with transaction.atomic():
+        if not book_payment(book, booking):
+            raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
+        note(book, "match_confirm", case_id=case_id, detail={"entries": [e.row.entry_no for e in entries]})
+    numbers = dict(Claim.objects.filter(id__in=claim_ids).values_list("id", "invoice_number"))
+    return Answered(
+        [e.row.entry_no for e in entries], "booked", target.case_reference, [numbers[i] for i in claim_ids]
+    )
+
+
+def reject(book: OpenBook, entry_no: int) -> Answered:
+    """Say no to what is proposed: it is never proposed again for this entry, which waits on.
+
+    Raises
+    ------
+    NotFound : no such entry. BadInput : nothing is proposed for it.
+    """
+    entry = _open_entry(book, entry_no)
+    proposal = MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).first()
+    if proposal is None:
+        raise BadInput(f"entry {entry_no}: nothing is proposed for it.", "See mahnwerk bank suspense.")
+    with transaction.atomic():
+        entries = BankEntry.objects.filter(tenant_id=book.tenant_id, id=entry.row.id)
+        entries.update(rejected_claim_ids=[*entry.row.rejected_claim_ids, sorted(proposal.claim_ids)])
+        bank.settle(book.tenant_id, entry.row.id, EntryState.SUSPENSE, reason="rejected")
+        lift_hold(book, entry.row)
+        proposal.delete()
+        note(book, "match_reject", case_id=proposal.case_id, detail={"entry": entry_no})
+    match_open(book)
+    state = BankEntry.objects.get(tenant_id=book.tenant_id, id=entry.row.id).state
+    return Answered([entry_no], state)
+
+
+def ignore(book: OpenBook, entry_no: int) -> Answered:
+    """Say that an entry concerns no debtor; it is kept and never looked at again.
+
+    Raises
+    ------
+    NotFound : no such entry. BadInput : it is placed already.
+    """
+    entry = _open_entry(book, entry_no)
+    with transaction.atomic():
+        if not bank.settle(book.tenant_id, entry.row.id, EntryState.IGNORED, reason="by_hand"):
+            raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
+        lift_hold(book, entry.row)
+        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).delete()
+        note(book, "match_ignore", detail={"entry": entry_no})
+    return Answered([entry_no], "ignored")
+
+
+def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
+    found = bank_read.entries(book.tenant_id, entry_no=entry_no)
+    if not found:
+        raise NotFound(f"there is no bank entry {entry_no}.", "See `mahnwerk bank suspense`.")
+    if found[0].row.state not in bank.OPEN:
+        raise BadInput(
+            f"entry {entry_no} is {found[0].row.state}: nothing is open about it.",
+            "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+        )
+    if found[0].row.amount_cents <= 0:
+        raise BadInput(
+            f"entry {entry_no} is money that went out.", "Record the return with mahnwerk fact add."
+        )
+    return found[0]
+
+
+def _claims(book: OpenBook, entry: EntryRow, invoices: Sequence[str]) -> tuple[int, list[int]]:
+    claims = Claim.objects.filter(tenant_id=book.tenant_id, invoice_number__in=list(invoices))
+    if entry.creditor_id is not None:
+        claims = claims.filter(creditor_id=entry.creditor_id)
+    by_number = {claim.invoice_number: claim for claim in claims}
+    missing = [number for number in invoices if number not in by_number]
+    if missing:
+        raise NotFound(
+            f"there is no invoice {', '.join(missing)} of this account's creditor.", "Check the number."
+        )
+    cases = {claim.case_id for claim in by_number.values()}
+    if len(cases) != 1:
+        raise BadInput(
+            "these invoices belong to different debtors; one payment is booked on one case.",
+            "Name the invoices of one debtor; a surplus stays that debtor's credit.",
+        )
+    return cases.pop(), [by_number[number].id for number in dict.fromkeys(invoices)]

@@ -1,0 +1,191 @@
+"""Money that went back: a returned direct debit, a transfer called back, a booking the bank corrects.
+
+The payment it undoes is found by its end-to-end id, its mandate, its payer or the case its text names, always
+with the amount. The claim is open again as of the old date by replay; no level moves. The bank's own charge
+becomes a cost of the case by its rule, unless the reason shows that the fault was the creditor's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+
+from mahnwerk.frames import FactKind
+from mahnwerk.records import bank, facts
+from mahnwerk.records.bank_read import EntryRow
+from mahnwerk.records.models import BankEntry, Case, EntryState, Fact
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.bank_booking import source_key
+from mahnwerk.usecases.failpoints import reached
+from mahnwerk.usecases.opening import OpenBook
+
+LOOK_BACK: Final = dt.timedelta(days=400)
+"""By the rules of the scheme an unauthorised direct debit may come back for 13 months."""
+CHARGE_CENTS_MAX: Final = 2_000
+"""A difference larger than this between what came in and what went back is no charge."""
+CHARGE_RULE: Final = "costs.bank_return_charge"
+CREDITORS_FAULT: Final = frozenset({"MD01", "MD02", "AM05", "AG01", "AG02", "FF05", "RC01"})
+"""No mandate, collected twice, wrong code: what the bank charges for these is not the debtor's."""
+_REASON: Final = re.compile(r"[A-Z]{2}\d{2}")
+_PAID: Final = (FactKind.PAYMENT_RETURNED, FactKind.VOIDED)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The payment that came back."""
+
+    case_id: int
+    fact_no: int
+    amount_cents: int
+    currency: str
+
+
+def take_back(book: OpenBook, entry: EntryRow) -> bool:
+    """Undo the payment this entry returns; False, and the entry waits, if it cannot be told which one."""
+    original = find_original(book, entry)
+    row = entry.row
+    if original is None or original.currency != row.currency:
+        bank.settle(book.tenant_id, row.id, EntryState.SUSPENSE, reason="return_without_payment")
+        return False
+    charge = charge_cents(row, original.amount_cents)
+    told: list[dict[str, Any]] = [
+        {
+            "case_id": original.case_id,
+            "kind": FactKind.PAYMENT_RETURNED,
+            "effective_on": row.value_on,
+            "amount_cents": original.amount_cents,
+            "currency": row.currency,
+            "voids_fact_no": original.fact_no,
+            "code": _code(row),
+            "source_key": source_key(row),
+        }
+    ]
+    if charge:
+        told.append(
+            {
+                "case_id": original.case_id,
+                "kind": FactKind.COST_INCURRED,
+                "effective_on": row.value_on,
+                "amount_cents": charge,
+                "currency": row.currency,
+                "code": CHARGE_RULE,
+                "source_key": source_key(row, "charge"),
+            }
+        )
+    with transaction.atomic():
+        added = facts.append(book.tenant_id, told, recorded_at=clock.now())
+        done = bank.settle(
+            book.tenant_id, row.id, EntryState.BOOKED,
+            case_id=original.case_id, fact_no=int(added["fact_no"][0]), reason="payment_returned",
+        )  # fmt: skip
+        if not done:
+            transaction.set_rollback(True)
+            return False
+    reached("return booked")
+    return True
+
+
+def _code(row: BankEntry) -> str | None:
+    if row.kind == "reversal":
+        return "bank_reversal"
+    reason = row.return_reason.upper()
+    return f"return.{reason.lower()}" if _REASON.fullmatch(reason) else None
+
+
+def charge_cents(row: BankEntry, paid_cents: int) -> int:
+    """What the bank took for the return: named by it, or what went back beyond the payment."""
+    if row.kind == "reversal" or row.return_reason.upper() in CREDITORS_FAULT:
+        return 0
+    beyond = -row.amount_cents - paid_cents
+    charge = row.charges_cents or beyond
+    return charge if 0 < charge <= CHARGE_CENTS_MAX else 0
+
+
+def find_original(book: OpenBook, entry: EntryRow) -> Original | None:
+    """The one live payment this entry can mean; among equals of the same reference the latest."""
+    row = entry.row
+    earlier = BankEntry.objects.filter(
+        tenant_id=book.tenant_id,
+        account_id=row.account_id,
+        state=EntryState.BOOKED,
+        amount_cents__gt=0,
+        currency=row.currency,
+        value_on__lte=row.value_on,
+        value_on__gte=row.value_on - LOOK_BACK,
+    )
+    for column in ("reference_token", "mandate_token", "payer_id"):
+        value = getattr(row, column)
+        if value is None:
+            continue
+        fitting = [
+            paid
+            for paid in earlier.filter(**{column: value}).order_by("-value_on", "-entry_no")
+            if _fits(row, paid.amount_cents) and _is_live(book, paid.case_id, paid.fact_no)
+        ]
+        if fitting:
+            if column == "payer_id" and len({paid.amount_cents for paid in fitting}) > 1:
+                fitting = [paid for paid in fitting if paid.amount_cents == -row.amount_cents]
+            if fitting:
+                paid = fitting[0]
+                return Original(paid.case_id, paid.fact_no, paid.amount_cents, paid.currency)
+    return _by_case(book, entry)
+
+
+def _fits(row: BankEntry, paid_cents: int) -> bool:
+    """Whether a payment of this amount can be what came back, with or without a charge."""
+    back = -row.amount_cents
+    if row.original_cents is not None and row.original_cents == paid_cents:
+        return True
+    if row.charges_cents and back - row.charges_cents == paid_cents:
+        return True
+    return 0 <= back - paid_cents <= (0 if row.kind == "reversal" else CHARGE_CENTS_MAX)
+
+
+def _is_live(book: OpenBook, case_id: int | None, fact_no: int | None) -> bool:
+    return (
+        case_id is not None
+        and not Fact.objects.filter(
+            tenant_id=book.tenant_id, case_id=case_id, kind__in=_PAID, voids_fact_no=fact_no
+        ).exists()
+    )
+
+
+def _by_case(book: OpenBook, entry: EntryRow) -> Original | None:
+    """A payment of another source (file, provider, hand) in the case that the text names."""
+    text = bank.compact(" ".join(entry.texts[name] for name in ("remittance", "end_to_end_id", "mandate_id")))
+    named = [
+        case
+        for case in _cases_named(book, text)
+        if entry.creditor_id is None or case.creditor_id == entry.creditor_id
+    ]
+    if len(named) != 1:
+        return None
+    payments = Fact.objects.filter(
+        tenant_id=book.tenant_id, case_id=named[0].id, kind=FactKind.PAYMENT_RECEIVED,
+        effective_on__lte=entry.row.value_on,
+    ).order_by("-effective_on", "-fact_no")  # fmt: skip
+    fitting = [
+        fact
+        for fact in payments
+        if _fits(entry.row, fact.amount_cents or 0) and _is_live(book, named[0].id, fact.fact_no)
+    ]
+    if not fitting or len({fact.amount_cents for fact in fitting}) > 1:
+        return None
+    fact = fitting[0]
+    return Original(named[0].id, fact.fact_no, fact.amount_cents or 0, named[0].currency)
+
+
+def _cases_named(book: OpenBook, text: str) -> list[Case]:
+    """Cases whose RF or case reference stands in a text (letters and digits only)."""
+    starts = [match.start() for match in re.finditer(r"RF\d\d", text)]
+    pieces = {text[start : start + width] for start in starts for width in range(8, 26)}
+    cases = Case.objects.filter(tenant_id=book.tenant_id)
+    found = list(cases.filter(rf_reference__in=sorted(pieces)))
+    if found:
+        return found
+    numbers = re.findall(r"M(\d{6,})", text)
+    return list(cases.filter(case_reference__in=[f"M-{number}" for number in numbers]))
