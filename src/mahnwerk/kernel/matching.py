@@ -16,7 +16,8 @@ from mahnwerk.frames import Schema, check_frame
 from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment, Tolerance
 from mahnwerk.kernel.matching_cases import by_case, case_pairs, known_pairs, part_payments
 from mahnwerk.kernel.matching_groups import many_for_one, one_for_many, one_for_one
-from mahnwerk.kernel.matching_pairs import amount_pairs, reference_pairs
+from mahnwerk.kernel.matching_pairs import LookUp, amount_pairs, look_up, reference_pairs
+from mahnwerk.kernel.matching_plain import plain
 from mahnwerk.kernel.matching_weak import by_likeness, leftovers
 from mahnwerk.kernel.references import common_head
 
@@ -83,7 +84,8 @@ def propose(
 ) -> pl.DataFrame:
     """Match payments with open claims of one tenant.
 
-    How: references found in the text, exactly or one slip away; then groups whose amounts add up, in the
+    How: first, in columns, payments that name one claim as written and pay it. For the rest references
+    found in the text, exactly or a slip away; then groups whose amounts add up, in the
     order one for one, one for several, several for one; then payments that name a case; then what is left
     by likeness, as proposals. How sure a reference makes depends on what else it could be: a short or
     damaged number needs the payer or an amount that no other claim has.
@@ -109,7 +111,13 @@ def propose(
     payments = check_frame(_whole(payments, PAYMENTS), PAYMENTS, "payments").sort("payment_id")
     claims = check_frame(_whole(claims, OPEN_CLAIMS), OPEN_CLAIMS, "claims")
     claims = claims.filter(pl.col("open_cents") > 0).sort("claim_id")
-    board = _board(payments, claims, known_payers, settings)
+    if known_payers is not None:
+        known_payers = check_frame(known_payers, KNOWN_PAYERS, "known_payers")
+    look = look_up(payments, claims)
+    settled = plain(payments, claims, look, known_payers, settings.tolerance_ppm, settings.tolerance_cents)
+    board = _board(
+        payments.join(settled, on="payment_id", how="anti"), claims, settled, look, known_payers, settings
+    )
     one_for_one(board)
     one_for_many(board)
     many_for_one(board)
@@ -117,7 +125,11 @@ def propose(
     by_case(board, books_part_payments=settings.books_part_payments)
     if settings.books_part_payments:
         part_payments(board)
-    return _frame(board, leftovers(board))
+    at_once = [
+        Group((payment_id,), (claim_id,), ("reference_found", "amount_fits"), 0.99, True)
+        for payment_id, claim_id in settled.iter_rows()
+    ]
+    return _frame([*at_once, *board.groups, *leftovers(board)])
 
 
 def pointed_at(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
@@ -142,21 +154,26 @@ def _whole(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 
 
 def _board(
-    payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame | None, settings: MatchSettings
+    payments: pl.DataFrame,
+    all_claims: pl.DataFrame,
+    settled: pl.DataFrame,
+    look: LookUp,
+    known: pl.DataFrame | None,
+    settings: MatchSettings,
 ) -> Board:
+    claims = all_claims.join(settled, on="claim_id", how="anti")
     found = [
-        reference_pairs(payments, claims),
+        reference_pairs(payments, claims, look),
         amount_pairs(payments, claims, settings.tolerance_ppm, settings.tolerance_cents),
     ]
     named_cases = case_pairs(payments, claims)
     if known is not None:
-        known = check_frame(known, KNOWN_PAYERS, "known_payers")
         found.append(known_pairs(payments, claims, known))
     pairs = pl.concat(found)
     # Only claims that some evidence names become Python objects; a million others stay columns.
     evident = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")
     debtors = pl.concat([evident.select("debtor_id"), named_cases.select("debtor_id")]).unique()
-    relevant = _characterised(claims, debtors)
+    relevant = _characterised(all_claims, debtors).join(settled, on="claim_id", how="anti")
     board = Board(
         {row["payment_id"]: Payment(**row) for row in payments.iter_rows(named=True)},
         {row["claim_id"]: OpenClaim.of(row) for row in relevant.iter_rows(named=True)},
@@ -210,9 +227,9 @@ def _characterised(claims: pl.DataFrame, debtors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _frame(board: Board, proposals: Iterable[Group]) -> pl.DataFrame:
+def _frame(groups: Iterable[Group]) -> pl.DataFrame:
     rows: list[Mapping[str, Any]] = []
-    for number, group in enumerate([*board.groups, *proposals], 1):
+    for number, group in enumerate(groups, 1):
         verdict = "booked" if group.is_certain else "proposed" if group.claim_ids else "suspense"
         rows.append(
             {

@@ -6,11 +6,12 @@ away, two slips, the same amount in the same currency. Nothing is decided here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from mahnwerk.kernel.references import bare_form, distances, forms, tokens, with_slips
+from mahnwerk.kernel.references import SIGNIFICANT_MIN, distances, meeting, tokens, with_slips
 
 EXACT: Final = 5
 """The reference as written, long enough or with its letters to be nothing else."""
@@ -21,8 +22,10 @@ TWO_SLIPS: Final = 2
 AMOUNT: Final = 1
 SURE_DIGITS: Final = 8
 
-SAME_AMOUNT_MAX: Final = 40
-"""More open claims of one amount than this say nothing about any of them (the 19.90 of every shop)."""
+SAME_AMOUNT_MAX: Final = 10
+"""More open claims of one amount than this (the 19.90 of every shop) say nothing without the payer."""
+NEAR_MAX: Final = 10
+"""Of more near references than this only those count that amount, debtor or payer speak for as well."""
 SAME_KEY_MAX: Final = 200
 """A spelling shared by more claims than this is a numbering scheme, not a reference."""
 
@@ -36,21 +39,22 @@ PAIRS: Final = {
 }
 
 
-def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
-    """Pairs whose reference stands in the payment's text, exactly or one slip away: PAIRS.
+@dataclass(frozen=True)
+class LookUp:
+    """What stands in the payments' texts: tokens, own references, and where one is the other as written."""
 
-    How: exact tokens by join; then, for the payments' tokens only, spellings one deletion away, joined
-    with the same of the claims' references, and each meeting compared sign by sign.
-    """
+    tokens: pl.DataFrame  # payment_id, token
+    references: pl.DataFrame  # claim_id, reference
+    exact: pl.DataFrame  # PAIRS
+
+
+def look_up(payments: pl.DataFrame, claims: pl.DataFrame) -> LookUp:
+    """Find the references that stand in the texts as written."""
     known = _reference_frame(claims)
     digits = known.filter(pl.col("reference").str.contains(r"^\d+$")).get_column("reference")
     found = _token_frame(payments, frozenset(digits.str.len_chars().unique().to_list()))
-    if found.is_empty() or known.is_empty():
-        return pl.DataFrame(schema=PAIRS)
-    known_bare = _bare_frame(claims)
-    exact = found.join(
-        pl.concat([known, known_bare]), left_on="token", right_on="reference", how="inner"
-    ).select(
+    written = pl.concat([known, _bare_frame(claims)])
+    exact = found.join(written, left_on="token", right_on="reference", how="inner").select(
         "payment_id",
         "claim_id",
         _exactness(pl.col("token")),
@@ -58,9 +62,64 @@ def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFram
         pl.col("token").alias("reference"),
         pl.lit(0, pl.Int8).alias("slips"),
     )
+    return LookUp(found, known, exact.unique())
+
+
+def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame, look: LookUp | None = None) -> pl.DataFrame:
+    """Pairs whose reference stands in the payment's text, exactly or a slip away: PAIRS.
+
+    How: exact tokens by join; then, for the payments' tokens only, spellings one deletion away, joined
+    with the same of the claims' references, and each meeting compared sign by sign. In dense numbers a slip
+    meets many neighbours; then only those count that the amount, the debtor or the payer's name speak for.
+
+    Parameters
+    ----------
+    look : what `look_up` found, perhaps for more payments and claims than these
+    """
+    look = look or look_up(payments, claims)
+    found = look.tokens.join(payments.select("payment_id"), on="payment_id", how="semi")
+    mine = payments.select("payment_id"), claims.select("claim_id")
+    exact = look.exact.join(mine[0], on="payment_id", how="semi").join(mine[1], on="claim_id", how="semi")
+    if found.is_empty() or look.references.is_empty():
+        return exact
     # A token as written may still be a slip for a neighbour's number, so it is looked up both ways.
     written = exact.select("token").unique().with_columns(is_written=pl.lit(True))
-    return pl.concat([exact, _near(found.join(written, on="token", how="left"), known)]).unique()
+    near = _near(found.join(written, on="token", how="left"), look.references)
+    near = near.join(mine[1], on="claim_id", how="semi")
+    return pl.concat([exact, _pruned(near, exact, payments, claims)]).unique()
+
+
+def _pruned(
+    near: pl.DataFrame, exact: pl.DataFrame, payments: pl.DataFrame, claims: pl.DataFrame
+) -> pl.DataFrame:
+    crowded = pl.col("claim_id").n_unique().over("payment_id") > NEAR_MAX
+    few, many = near.filter(~crowded), near.filter(crowded)
+    if many.is_empty():
+        return near
+    names = claims.select("claim_id", "debtor_id", "open_cents", "name")
+    named = exact.join(names.select("claim_id", "debtor_id"), on="claim_id").select("payment_id", "debtor_id")
+    own = pl.lit(True).alias("is_own")
+    paid = payments.select("payment_id", "amount_cents", payer=name_key("name"))
+    # The amount covers the whole claim with every discount a trade allows (a twentieth), or the name fits.
+    difference = pl.col("open_cents") - pl.col("amount_cents")
+    fits = difference.is_between(-2, pl.col("open_cents") // 20)
+    kept = (
+        many.join(paid, on="payment_id")
+        .join(names.with_columns(debtor=name_key("name")).drop("name"), on="claim_id")
+        .join(named.unique().with_columns(own), on=["payment_id", "debtor_id"], how="left")
+        .filter(fits | pl.col("is_own").fill_null(False) | (pl.col("payer") == pl.col("debtor")))
+        .select(list(PAIRS))
+    )
+    return pl.concat([few, kept])
+
+
+def name_key(column: str) -> pl.Expr:
+    """A name as compared for equality: small letters without accents, words in order of the alphabet."""
+    plain = pl.col(column).str.to_lowercase().str.replace_many(list(_UMLAUTS), list(_UMLAUTS.values()))
+    return plain.str.extract_all(r"[\p{L}0-9]+").list.sort().list.join("")
+
+
+_UMLAUTS: Final = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e"}
 
 
 def _exactness(token: pl.Expr) -> pl.Expr:
@@ -70,13 +129,7 @@ def _exactness(token: pl.Expr) -> pl.Expr:
 
 def _near(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     spelled = with_slips(found.select("token").unique(), "token")
-    keys = spelled.get_column("key").unique()
-    # Of a million references only those that meet a payment's spelling are kept, slice by slice.
-    parts = [
-        with_slips(part, "reference").filter(pl.col("key").is_in(keys.implode()))
-        for part in known.select("reference").unique().iter_slices(200_000)
-    ]
-    near = pl.concat(parts)
+    near = meeting(known.get_column("reference").unique(), "reference", spelled.get_column("key").unique())
     common = near.group_by("key").len().filter(pl.col("len") <= SAME_KEY_MAX).select("key")
     meetings = (
         near.join(common, on="key", how="semi")
@@ -118,8 +171,8 @@ def amount_pairs(
 ) -> pl.DataFrame:
     """Pairs of the same currency whose sum is the payment's, or a deduction within tolerance more.
 
-    A claim's sums are what is open, that less its discount, and its other sums. Payments that fit more
-    than SAME_AMOUNT_MAX sums get no pair.
+    A claim's sums are what is open, that less its discount, and its other sums. Of more than
+    SAME_AMOUNT_MAX only those of debtors with the payer's name count.
     """
     parts = []
     offers = _sums(claims)
@@ -146,6 +199,7 @@ def amount_pairs(
         )
     if not parts:
         return pl.DataFrame(schema=PAIRS)
+    parts.append(_of_the_name(payments, claims, pl.concat(parts)))
     return (
         pl.concat(parts)
         .unique()
@@ -157,6 +211,21 @@ def amount_pairs(
             pl.lit("").alias("reference"),
             pl.lit(0, pl.Int8).alias("slips"),
         )
+    )
+
+
+def _of_the_name(payments: pl.DataFrame, claims: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Claims of debtors with the payer's very name, for payments whose amount is common."""
+    rest = payments.join(found, on="payment_id", how="anti").filter(pl.col("name") != "")
+    keyed = rest.select("payment_id", "currency", "amount_cents", key=name_key("name"))
+    same = keyed.join(
+        claims.select("claim_id", "currency", "open_cents", key=name_key("name")), on=["currency", "key"]
+    )
+    difference = pl.col("open_cents") - pl.col("amount_cents")
+    return (
+        same.filter(difference.is_between(-2, pl.col("open_cents") // 20))
+        .filter(pl.len().over("payment_id") <= SAME_AMOUNT_MAX)
+        .select("payment_id", "claim_id")
     )
 
 
@@ -191,24 +260,35 @@ def _token_frame(payments: pl.DataFrame, lengths: frozenset[int]) -> pl.DataFram
     return pl.DataFrame(rows, schema={"payment_id": pl.Int64, "token": pl.String}, orient="row")
 
 
+def _compacted(column: str) -> pl.Expr:
+    return pl.col(column).str.to_uppercase().str.replace_all(r"[^A-Z0-9]", "")
+
+
 def _bare_frame(claims: pl.DataFrame) -> pl.DataFrame:
     """References as people write them without leading zeros; looked for as written only."""
     exploded = claims.select("claim_id", "references").explode("references").drop_nulls()
-    zeros = exploded.filter(pl.col("references").str.contains(r"(^|[^0-9])0\d*[1-9]"))
-    bare = zeros["references"].unique()
-    spelled = pl.DataFrame(
-        {"references": bare, "reference": [bare_form(written) for written in bare]},
-        schema={"references": pl.String, "reference": pl.String},
-    ).filter(pl.col("reference") != "")
-    return zeros.join(spelled, on="references").select("claim_id", "reference").unique()
+    zeros = exploded.filter(pl.col("references").str.contains(r"(^|[^A-Za-z0-9])0+[1-9]"))
+    bare = pl.col("references").str.replace_all(r"(^|[^A-Za-z0-9])0+([1-9])", "${1}${2}")
+    return (
+        zeros.with_columns(bare=bare)
+        .select("claim_id", reference=_compacted("bare"))
+        .filter(pl.col("reference").str.len_chars() >= SIGNIFICANT_MIN)
+        .unique()
+    )
 
 
 def _reference_frame(claims: pl.DataFrame) -> pl.DataFrame:
+    """claim_id, reference: as it is, and its digits alone, where that is long enough to tell anything."""
     exploded = claims.select("claim_id", "references").explode("references").drop_nulls()
-    unique = exploded.get_column("references").unique()
-    spelled = pl.DataFrame(
-        [(written, form) for written in unique for form in forms(written)],
-        schema={"references": pl.String, "reference": pl.String},
-        orient="row",
+    whole = exploded.select("claim_id", reference=_compacted("references"))
+    digits = whole.filter(pl.col("reference").str.contains("[A-Z]")).with_columns(
+        pl.col("reference").str.replace_all("[A-Z]", "")
     )
-    return exploded.join(spelled, on="references", how="inner").select("claim_id", "reference").unique()
+    return (
+        pl.concat([whole, digits])
+        .filter(
+            (pl.col("reference").str.len_chars() >= SIGNIFICANT_MIN)
+            & pl.col("reference").str.contains("[1-9]")
+        )
+        .unique()
+    )

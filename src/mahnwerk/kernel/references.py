@@ -47,13 +47,6 @@ def forms(reference: str) -> list[str]:
     ]
 
 
-def bare_form(reference: str) -> str:
-    """A reference without the leading zeros of its parts (RE-26-0411 → RE26411); "" where the same."""
-    words = _WORD.findall(reference.upper())
-    bare = "".join(word.lstrip("0") if word.isdigit() else word for word in words)
-    return bare if len(bare) >= SIGNIFICANT_MIN and significant(bare) and bare not in forms(reference) else ""
-
-
 def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
     """Strings in a remittance text that may be references: words, their digits, and joined neighbours.
 
@@ -125,6 +118,23 @@ def with_slips(frame: pl.DataFrame, column: str) -> pl.DataFrame:
         .drop("_spelling")
         .unique()
     )
+
+
+def meeting(texts: pl.Series, column: str, keys: pl.Series) -> pl.DataFrame:
+    """Those spellings of `texts` (as they are, and one deletion away) whose hash is among `keys`.
+
+    Position by position, so that of a million texts only those that meet one are ever held.
+    Returns `column`, key UInt64.
+    """
+    frame = texts.alias(column).to_frame()
+    raw = texts.str.len_chars().max()
+    longest = raw if isinstance(raw, int) else 0
+    wanted = keys.implode()
+    parts = []
+    for spelling in [pl.col(column), *slips(column, longest)]:
+        made = frame.select(pl.col(column), key=spelling.hash(), is_made=spelling.is_not_null())
+        parts.append(made.filter(pl.col("is_made") & pl.col("key").is_in(wanted)).drop("is_made"))
+    return pl.concat(parts).unique()
 
 
 def distances(tokens: pl.Series, references: pl.Series) -> list[int]:

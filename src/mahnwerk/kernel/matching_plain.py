@@ -1,0 +1,59 @@
+"""The plain case, all at once: one payment that names one claim as written and pays it.
+
+Most money comes this way; settling it in columns leaves the search for slips and sums to the rest.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT
+from mahnwerk.kernel.matching_pairs import EXACT, LookUp, allowed
+from mahnwerk.kernel.names import similarity
+
+
+def plain(
+    payments: pl.DataFrame,
+    claims: pl.DataFrame,
+    look: LookUp,
+    known: pl.DataFrame | None,
+    tolerance_ppm: int,
+    tolerance_cents: int,
+) -> pl.DataFrame:
+    """Payments with one claim they name beyond doubt and pay in full: payment_id, claim_id.
+
+    Neither may have another partner by references as written. Where the amount is one of many the payer
+    must fit as well, as in `Board.is_sure`.
+    """
+    pairs = look.exact.select("payment_id", "claim_id", "evidence").unique(
+        ["payment_id", "claim_id", "evidence"]
+    )
+    sole = pairs.filter(
+        (pl.col("claim_id").n_unique().over("payment_id") == 1)
+        & (pl.col("payment_id").n_unique().over("claim_id") == 1)
+        & (pl.col("evidence") == EXACT)
+    )
+    common = claims.group_by("currency", "open_cents").agg(same_amount=pl.len())
+    owed = claims.select("claim_id", "debtor_id", "currency", "open_cents", debtor="name")
+    short = pl.col("open_cents") - pl.col("amount_cents")
+    fitting = (
+        sole.select("payment_id", "claim_id")
+        .join(payments.select("payment_id", "amount_cents", "currency", "name", "iban"), on="payment_id")
+        .join(owed, on=["claim_id", "currency"])
+        .filter((short >= -2) & (short <= allowed(pl.col("open_cents"), tolerance_ppm, tolerance_cents)))
+        .join(common, on=["currency", "open_cents"])
+    )
+    payers = known.unique() if known is not None else pl.DataFrame(
+        schema={"iban": pl.String, "debtor_id": pl.Int64}
+    )  # fmt: skip
+    fitting = fitting.join(payers.with_columns(is_known=pl.lit(True)), on=["iban", "debtor_id"], how="left")
+    sure = (
+        (pl.col("same_amount") < COMMON_AMOUNT) | pl.col("is_known").fill_null(False) | (pl.col("name") == "")
+    )
+    doubtful = fitting.filter(~sure)
+    alike = [
+        similarity(payer, debtor) >= ALIKE_SURE
+        for payer, debtor in doubtful.select("name", "debtor").iter_rows()
+    ]
+    found = pl.concat([fitting.filter(sure), doubtful.filter(pl.Series(alike, dtype=pl.Boolean))])
+    return found.select("payment_id", "claim_id").unique().sort("payment_id")
