@@ -50,7 +50,7 @@ def test_the_pdf_says_every_figure() -> None:
         "Abrechnung PO-1-000003",
         "Radwerk *GmbH* #1",
         "1.400,00 €",
-        "Gebühren für 2 Zahlungen",
+        "Gebühren (Zahlungen: 2)",
         "95,50 €",
         "Umsatzsteuer 19 %",
         "143,50 €",

@@ -38,6 +38,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "match": ("mahnwerk.cli.matching", "app"),
     "procedure": ("mahnwerk.cli.procedure", "app"),
     "check": ("mahnwerk.cli.checks", "check"),
+    "journal": ("mahnwerk.cli.journal", "app"),
+    "payout": ("mahnwerk.cli.payouts", "app"),
     "law": ("mahnwerk.cli.law", "app"),
 }
 """Name of each command → the module that holds it and its function or group there."""

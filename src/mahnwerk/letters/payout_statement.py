@@ -26,7 +26,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "interest": ("Eingezogene Zinsen", "Interest collected"),
     "costs": ("Eingezogene Kosten", "Costs collected"),
     "other": ("Bankentgelte und Guthaben von Schuldnern", "Bank charges and debtors' credits"),
-    "fee": ("Gebühren für {} Zahlungen", "Fees for {} payments"),
+    "fee": ("Gebühren (Zahlungen: {})", "Fees (payments: {})"),
     "vat": ("Umsatzsteuer {} %", "Value added tax {} %"),
     "reserve": ("Rücklage für mögliche Rückbuchungen", "Reserve for possible returns"),
     "amount": ("Auszahlung", "Paid out"),

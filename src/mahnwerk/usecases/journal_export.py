@@ -120,14 +120,14 @@ def export(
         raise BadInput("there are no postings in this period.", "`mahnwerk journal post` makes them.")
     target = folder or book.place.outbox / "journal"
     target.mkdir(parents=True, exist_ok=True)
-    named = _named(book, rows)
-    files = _csv(named, target) if format == "csv" else _datev(book, named, target)
+    table = named(book, rows)
+    files = _csv(table, target) if format == "csv" else _datev(book, table, target)
     note(book, "journal_export", detail={"format": format, "rows": rows.height})
     return files
 
 
-def _named(book: OpenBook, rows: pl.DataFrame) -> pl.DataFrame:
-    """Postings with case reference and number, invoice number or payout reference, and creditor."""
+def named(book: OpenBook, rows: pl.DataFrame) -> pl.DataFrame:
+    """Postings with their case reference and number, invoice number or payout reference, and creditor."""
     tenant = {"tenant_id": book.tenant_id}
     cases = pl.DataFrame(
         list(Case.objects.filter(**tenant).values_list("id", "case_reference", "case_no")),
@@ -156,10 +156,10 @@ def _named(book: OpenBook, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _csv(named: pl.DataFrame, target: Path) -> list[ExportedFile]:
+def _csv(table: pl.DataFrame, target: Path) -> list[ExportedFile]:
     accounts = {int(account): account.name.lower() for account in Account}
     entries = {int(entry): entry.name.lower() for entry in Entry}
-    table = named.select(
+    rows = table.select(
         "posted_on",
         "document_on",
         "creditor",
@@ -173,16 +173,20 @@ def _csv(named: pl.DataFrame, target: Path) -> list[ExportedFile]:
         sequence="sequence",
         is_reversal="is_reversal",
     )
-    first, last = named["posted_on"].min(), named["posted_on"].max()
+    # A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+    rows = rows.with_columns(
+        pl.col(name).str.replace(r"^([=+\-@\t\r])", "'$1") for name in ("creditor", "document")
+    )
+    first, last = table["posted_on"].min(), table["posted_on"].max()
     path = target / f"journal_{first}_{last}.csv"
-    path.write_text(table.write_csv(), encoding="utf-8")
-    return [ExportedFile(str(path), table.height)]
+    path.write_text(rows.write_csv(), encoding="utf-8")
+    return [ExportedFile(str(path), rows.height)]
 
 
-def _datev(book: OpenBook, named: pl.DataFrame, target: Path) -> list[ExportedFile]:
+def _datev(book: OpenBook, table: pl.DataFrame, target: Path) -> list[ExportedFile]:
     chart = chart_of(book)
     closed = records.closed_until(book.tenant_id) or dt.date.min
-    kept = named.filter(
+    kept = table.filter(
         ~pl.col("debit").is_in(MEMORANDUM) & ~pl.col("credit").is_in(MEMORANDUM)
     ).with_columns(is_final=pl.col("posted_on") <= closed)
     try:
@@ -208,10 +212,10 @@ def _written(path: Path, data: bytes, rows: int) -> ExportedFile:
     return ExportedFile(str(path), rows)
 
 
-def _with_numbers(named: pl.DataFrame, chart: Chart) -> pl.DataFrame:
+def _with_numbers(table: pl.DataFrame, chart: Chart) -> pl.DataFrame:
     """Columns of datev.BATCH_ROWS beside those there; receivables get the debtor's own account."""
     numbers = {int(account): chart.number(account.name.lower()) for account in Account}
-    highest = named["case_no"].max()
+    highest = table["case_no"].max()
     if highest is not None:
         chart.debtor_number(int(highest))  # type: ignore[call-overload]
     personal = (pl.col("case_no") + 10**chart.account_length).cast(pl.String)
@@ -223,7 +227,7 @@ def _with_numbers(named: pl.DataFrame, chart: Chart) -> pl.DataFrame:
 
     title = pl.col("entry").replace_strict(titles, return_dtype=pl.String)
     storno = pl.when("is_reversal").then(pl.lit("Storno ")).otherwise(pl.lit(""))
-    return named.with_columns(
+    return table.with_columns(
         debit_number=number("debit"),
         credit_number=number("credit"),
         text=pl.concat_str(storno, title, pl.lit(" "), pl.col("document").fill_null("")),
@@ -339,7 +343,7 @@ def account_statement(
                 "currency": row["currency"],
                 "is_reversal": row["is_reversal"],
             }
-            for row in _named(book, within).iter_rows(named=True)
+            for row in named(book, within).iter_rows(named=True)
         ],
         "closing": _balances(rows, wanted, words),
     }

@@ -1,0 +1,258 @@
+"""Payouts: creditors get their money once, with a statement and a transfer file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from django.db import IntegrityError
+
+from mahnwerk.formats.pain import AMOUNT_CENTS_MAX
+from mahnwerk.formats.payout_terms import parse_terms
+from mahnwerk.formats.rejects import FormatError
+from mahnwerk.kernel import payouts as kernel
+from mahnwerk.kernel.accounts import Account
+from mahnwerk.kernel.ledger import account_totals
+from mahnwerk.law import load_laws
+from mahnwerk.records import ids, load
+from mahnwerk.records import journal as records
+from mahnwerk.records.models import Payout, PayoutTerms, Tenant
+from mahnwerk.usecases import clock, journal, payout_files
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.errors import BadInput, NotFound, UnsafeStart
+from mahnwerk.usecases.failpoints import reached
+from mahnwerk.usecases.opening import OpenBook
+
+LIABILITY: Final = int(Account.CREDITOR_LIABILITY)
+FIGURES: Final = (
+    "principal_ppm",
+    "interest_ppm",
+    "costs_ppm",
+    "per_payment_cents",
+    "per_payout_cents",
+    "has_vat",
+    "reserve_ppm",
+    "reserve_days",
+    "minimum_cents",
+)
+ACCOUNTS: Final = ("pay_to_name", "pay_to_iban", "pay_from_name", "pay_from_iban")
+
+
+@dataclass(frozen=True)
+class PayoutRow:
+    """One creditor and currency: what is there, what is kept, what is paid, or why nothing is."""
+
+    creditor: str
+    currency: str
+    outcome: str  # paid, would_pay, waits, no_terms
+    reference: str
+    settlement: kernel.Settlement | None
+    liability_cents: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Flat, for JSON."""
+        figures = asdict(self.settlement) if self.settlement else {}
+        return {
+            "creditor": self.creditor,
+            "currency": self.currency,
+            "outcome": self.outcome,
+            "reference": self.reference,
+            "liability_cents": self.liability_cents,
+            **figures,
+        }
+
+
+@dataclass(frozen=True)
+class PayoutReport:
+    """What a run of payouts did."""
+
+    on: dt.date
+    is_dry_run: bool
+    rows: list[PayoutRow]
+    files: list[str]
+    warnings: list[str]
+
+
+def add_terms(book: OpenBook, path: Path) -> dict[str, Any]:
+    """Add a creditor's terms from a file; the same terms again add nothing.
+
+    Raises
+    ------
+    BadInput
+        Everything that is wrong with the file. NotFound: no such file or creditor.
+    """
+    try:
+        told = parse_terms(path.read_text(encoding="utf-8"), path.name)
+    except OSError as error:
+        raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
+    except (FormatError, UnicodeDecodeError) as error:
+        raise BadInput(str(error)) from error
+    creditor_id = journal.creditor_of(book, told.creditor)
+    wanted = {name: getattr(told, name) for name in (*FIGURES, *ACCOUNTS)}
+    _terms(wanted)
+    known = _terms_row(book, creditor_id, told.valid_from)
+    same_day = known is not None and known.valid_from == told.valid_from
+    if same_day and all(getattr(known, name) == value for name, value in wanted.items()):
+        return {"creditor": told.creditor, "valid_from": told.valid_from, "outcome": "same"}
+    PayoutTerms.objects.create(
+        tenant_id=book.tenant_id,
+        creditor_id=creditor_id,
+        valid_from=told.valid_from,
+        recorded_at=clock.now(),
+        **wanted,
+    )
+    note(book, "payout_terms", on=told.valid_from, detail={"creditor_id": creditor_id})
+    return {"creditor": told.creditor, "valid_from": told.valid_from, "outcome": "new"}
+
+
+def _terms(values: dict[str, Any]) -> kernel.Terms:
+    try:
+        return kernel.Terms(**{name: values[name] for name in FIGURES})
+    except kernel.TermsError as error:
+        raise BadInput(str(error)) from error
+
+
+def _terms_row(book: OpenBook, creditor_id: int, on: dt.date) -> PayoutTerms | None:
+    """The terms that count on a day: the latest to begin, of these the last recorded."""
+    rows = PayoutTerms.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor_id, valid_from__lte=on)
+    return rows.order_by("valid_from", "recorded_at").last()
+
+
+def pay_out(
+    book: OpenBook, on: dt.date, *, creditor: str = "", dry_run: bool = False, confirm_day: bool = False
+) -> PayoutReport:
+    """Pay creditors what was collected for them.
+
+    The journal is brought up to date first. Each payout is one record with its postings and the postings it
+    covers, in one commit; a posting is covered by one payout only, so a second run on the same day pays only
+    what came in between. Files that are missing are written again from the records, with the same bytes.
+
+    Parameters
+    ----------
+    creditor : only the creditor of this key; "" = all
+    dry_run : say what would be paid by what is posted already; record nothing
+
+    Raises
+    ------
+    DayRefused, NotFound
+        See `journal.guard`. UnsafeStart: another run paid at the same time.
+    """
+    journal.guard(book, on, confirm_day=confirm_day)
+    only = journal.creditor_of(book, creditor) if creditor else None
+    if not dry_run:
+        journal.post(book, on, confirm_day=confirm_day)
+    rows, warnings = [], []
+    for creditor_id, key, currency, items in _accounts(book, only):
+        row = _one(book, creditor_id, key, currency, items, on, dry_run=dry_run)
+        rows.append(row)
+        if row.outcome == "no_terms":
+            warnings.append(
+                f"{key}: no terms of payout on {on}; `mahnwerk payout terms FILE` adds them, nothing is paid."
+            )
+    reached("payouts saved")
+    files: list[str] = []
+    if not dry_run:
+        files, more = payout_files.write_missing(book, only)
+        warnings += more
+    return PayoutReport(on, dry_run, rows, files, warnings)
+
+
+def _accounts(book: OpenBook, only: int | None) -> Iterator[tuple[int, str, str, pl.DataFrame]]:
+    """Creditors with trust money: id, key, currency, and all postings on their liability."""
+    keys = {i: row["key"] for i, row in load.creditors(book.tenant_id).items()}
+    for creditor_id, key in sorted(keys.items(), key=lambda item: item[1]):
+        if only is not None and creditor_id != only:
+            continue
+        rows = records.postings(book.tenant_id, creditor_id=creditor_id, accounts=[LIABILITY])
+        if rows.is_empty():
+            continue
+        covered = list(records.covered(book.tenant_id, creditor_id))
+        rows = rows.with_columns(is_covered=pl.col("payout_id").is_not_null() | pl.col("id").is_in(covered))
+        for (currency,), part in sorted(rows.partition_by("currency", as_dict=True).items()):
+            yield creditor_id, key, str(currency), part
+
+
+def _one(
+    book: OpenBook,
+    creditor_id: int,
+    key: str,
+    currency: str,
+    items: pl.DataFrame,
+    on: dt.date,
+    *,
+    dry_run: bool,
+) -> PayoutRow:
+    totals = account_totals(items).filter(pl.col("account") == LIABILITY)
+    liability = -int(totals["balance_cents"][0])
+    terms = _terms_row(book, creditor_id, on)
+    if terms is None:
+        return PayoutRow(key, currency, "no_terms", "", None, liability)
+    figures = {name: getattr(terms, name) for name in FIGURES}
+    vat_ppm = load_laws()["de"].ppm("costs.vat_rate", on) if terms.has_vat else 0
+    told = kernel.settle(items.select(list(kernel.ITEMS)), _terms(figures), vat_ppm, on)
+    if not told.amount_cents:
+        return PayoutRow(key, currency, "waits", "", told, liability)
+    if told.amount_cents > AMOUNT_CENTS_MAX:
+        raise BadInput(f"{key}: {told.amount_cents} cents are more than one transfer may carry.")
+    if dry_run:
+        return PayoutRow(key, currency, "would_pay", "", told, liability)
+    payout = _record(book, terms, currency, told, vat_ppm, on)
+    postings = kernel.payout_postings(told, on).with_columns(
+        creditor_id=pl.lit(creditor_id), currency=pl.lit(currency), posted_on=pl.lit(on)
+    )
+    try:
+        records.save_payout(book.tenant_id, payout, postings, items.filter(~pl.col("is_covered"))["id"])
+    except IntegrityError as error:
+        raise UnsafeStart(
+            f"{key}: another run paid this creditor at the same time; this one paid nothing.",
+            "Run `mahnwerk payout` again; it pays only what is left.",
+        ) from error
+    note(book, "payout", on=on, detail={"payout_id": payout.id, "amount_cents": payout.amount_cents})
+    return PayoutRow(key, currency, "paid", payout.reference, told, liability)
+
+
+def _record(
+    book: OpenBook, terms: PayoutTerms, currency: str, told: kernel.Settlement, vat_ppm: int, on: dt.date
+) -> Payout:
+    mine = Payout.objects.filter(tenant_id=book.tenant_id)
+    number = Tenant.objects.get(id=book.tenant_id).number
+    figures = asdict(told)
+    figures.pop("available_cents")
+    return Payout(
+        id=ids.new_id(),
+        tenant_id=book.tenant_id,
+        creditor_id=terms.creditor_id,
+        terms_id=terms.id,
+        currency=currency,
+        payout_no=mine.filter(creditor_id=terms.creditor_id, currency=currency).count() + 1,
+        reference=f"PO-{number}-{mine.count() + 1:06d}",
+        on=on,
+        vat_ppm=vat_ppm,
+        recorded_at=clock.now(),
+        **figures,
+    )
+
+
+def listing(book: OpenBook, creditor: str = "") -> list[dict[str, Any]]:
+    """All payouts so far, the latest last."""
+    rows = Payout.objects.filter(tenant_id=book.tenant_id)
+    if creditor:
+        rows = rows.filter(creditor_id=journal.creditor_of(book, creditor))
+    keys = {i: row["key"] for i, row in load.creditors(book.tenant_id).items()}
+    return [
+        {
+            "reference": row.reference,
+            "creditor": keys[row.creditor_id],
+            "on": row.on,
+            "currency": row.currency,
+            "collected_cents": row.principal_cents + row.interest_cents + row.costs_cents,
+            "fee_cents": row.fee_cents + row.vat_cents,
+            "reserve_cents": row.reserve_cents,
+            "amount_cents": row.amount_cents,
+        }
+        for row in rows.order_by("reference")
+    ]
