@@ -85,3 +85,12 @@ def test_a_hold_holds(kiosk: Any) -> None:
 
 def test_every_kind_of_fact_has_its_rule() -> None:
     assert set(RULES) == set(FactKind)
+
+
+def test_a_return_undoes_payments_only(kiosk: Any) -> None:
+    with pytest.raises(BadInput, match="is claim_placed, which payment_returned cannot undo"):
+        add(kiosk, "M-000003", "payment_returned", voids=1)
+    with pytest.raises(BadInput, match="cannot undo"):
+        add(kiosk, "M-000003", "voided", voids=1)
+    paid = add(kiosk, "M-000003", "payment_received", amount="90")
+    assert add(kiosk, "M-000003", "payment_returned", voids=paid.fact_no).open_after_cents == 99000

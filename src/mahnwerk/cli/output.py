@@ -80,6 +80,10 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
+    rows = list(rows)
+    if title and not rows:
+        typer.echo(f"{title}: nothing.\n")
+        return
     grid = Table(title=title or None, title_justify="left", header_style="bold", box=_box())
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")

@@ -188,6 +188,7 @@ def _check(tenant_id: int, new: pl.DataFrame) -> None:
         raise FactRefused(
             f"row {row['row'] + 1}: the case has no earlier fact {row['voids_fact_no']} to void."
         )
+    _check_voided_kinds(tenant_id, new)
     named = new.select("row", "case_id", "claim_id").drop_nulls("claim_id")
     designated = (
         new.select("row", "case_id", pl.col("designated_claim_ids").alias("claim_id"))
@@ -208,6 +209,39 @@ def _check(tenant_id: int, new: pl.DataFrame) -> None:
     if foreign.height:
         row = foreign.sort("row").row(0, named=True)
         raise FactRefused(f"row {row['row'] + 1}: claim {row['claim_id']} is not a claim of its case.")
+
+
+def _check_voided_kinds(tenant_id: int, new: pl.DataFrame) -> None:
+    """A bank return undoes a payment only; a placed claim is closed or credited, never undone."""
+    undoing = new.filter(pl.col("voids_fact_no").is_not_null())
+    if undoing.is_empty():
+        return
+    condition, parameters = bulk.ids_filter(connection, "case_id", undoing["case_id"].unique().to_list())
+    known = bulk.read_frame(
+        connection,
+        {
+            "case_id": ("case_id", pl.Int64),
+            "voids_fact_no": ("fact_no", pl.Int32),
+            "voided_kind": ("kind", pl.Int16),
+        },
+        f"facts WHERE tenant_id = %s AND {condition}",
+        [tenant_id, *parameters],
+    )
+    fresh = new.select("case_id", voids_fact_no="fact_no", voided_kind="kind")
+    wrong = undoing.join(pl.concat([known, fresh]), on=["case_id", "voids_fact_no"], how="inner").filter(
+        (pl.col("voided_kind") == int(FactKind.CLAIM_PLACED))
+        | (
+            (pl.col("kind") == int(FactKind.PAYMENT_RETURNED))
+            & (pl.col("voided_kind") != int(FactKind.PAYMENT_RECEIVED))
+        )
+    )
+    if wrong.height:
+        row = wrong.sort("row").row(0, named=True)
+        what = FactKind(row["voided_kind"]).name.lower()
+        raise FactRefused(
+            f"row {row['row'] + 1}: fact {row['voids_fact_no']} is {what}, which "
+            f"{FactKind(row['kind']).name.lower()} cannot undo; `mahnwerk why CASE` lists the facts."
+        )
 
 
 def _insert(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on: Any) -> None:
