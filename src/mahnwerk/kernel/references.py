@@ -24,6 +24,7 @@ TOKENS_MAX = 60
 """A payer's text has at most 140 signs by SEPA; more tokens than this are noise."""
 
 _WORD = re.compile(r"[A-Z0-9]+")
+_DAY = re.compile(r"\b[0-3]?\d\.[01]?\d\.(?:20)?\d\d\b")
 _PARTS = re.compile(r"[A-Z]+|[0-9]+")
 
 
@@ -54,7 +55,8 @@ def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
     digits long enough for two references is also cut at every place into `lengths` (those of the own
     references, one more and one less), which parts numbers glued together.
     """
-    words = _WORD.findall(text.upper())[:TOKENS_MAX]
+    # A day is no reference, though its digits may be somebody's number.
+    words = _WORD.findall(_DAY.sub(" ", text.upper()))[:TOKENS_MAX]
     found: dict[str, None] = {}
     pieces: list[str] = []
     for word in words:
