@@ -233,6 +233,8 @@ def show_day(report: DayReport) -> None:
         f"{report.case_count} cases: {report.measure_count} {word} due, {report.held_count} {word} held."
         + ("" if report.is_dry_run else f" Recorded anew: {report.recorded_count}.")
     )
+    if report.plans_to_remind:
+        typer.echo(f"Instalments missed, tell kindly (`plan remind`): {', '.join(report.plans_to_remind)}")
 
 
 def show_sending(report: SendReport) -> None:

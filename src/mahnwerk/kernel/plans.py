@@ -35,7 +35,8 @@ CLAUSES: Final[dict[str, str]] = {
     "no_fee": "The plan costs no fee.",
     "no_acknowledgement": "Agreeing to the plan acknowledges nothing; objections remain.",
     "pause_once": "One instalment may be put off to the end once a year, on request before it is due.",
-    "interest_as_agreed": "Interest at the agreed rate runs on the open principal.",
+    "no_interest": "No interest runs while the plan does; none is added for that time, however it ends.",
+    "interest_as_agreed": "Interest at the agreed rate, and no other, runs on the open principal.",
     "due_on_default": "Two full instalments missing, and no answer to our offer: the rest falls due.",
     "direct_debit": "Instalments are collected by SEPA direct debit under a separate mandate.",
 }
@@ -57,6 +58,7 @@ class PlanWish:
     bearing_cents: int | None = None  # part of open_cents that bears it, the principal; None = all
     clauses: tuple[str, ...] = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
     grace_days: int = 7
+    covers: tuple[str, ...] = ()  # invoice numbers of the claims it is about
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def terms_hash(instalments: Sequence[Instalment], wish: PlanWish) -> str:
     terms: dict[str, Any] = {
         "instalments": [[i.number, i.due_on.isoformat(), i.amount_cents] for i in instalments],
         "open_cents": wish.open_cents,
+        "covers": sorted(wish.covers),
         "rate_ppm": wish.rate_ppm,
         "grace_days": wish.grace_days,
         "clauses": sorted(wish.clauses),
@@ -343,10 +346,24 @@ def running(live: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
 
 
 def standing(live: pl.DataFrame, instalments: pl.DataFrame, on: date) -> pl.DataFrame:
-    """STATES of the plans that run, from the facts of their cases."""
+    """STATES of the plans that run, from the facts of their cases.
+
+    A payment known when the plan was agreed is in its open amount; of those of the same day only what was
+    recorded after the agreement counts for the plan.
+    """
     mine = running(live, instalments)
-    payments = live.filter(pl.col("kind").is_in([int(kind) for kind in PAYING])).select(
-        "case_id", "effective_on", pl.col("amount_cents").fill_null(0)
+    first = (
+        covered(live, instalments)
+        .filter(pl.col("ended_on").is_null())
+        .group_by("case_id")
+        .agg(pl.col("agreed_on").max(), first_no=pl.col("fact_no").max())
+    )
+    before = (pl.col("effective_on") == pl.col("agreed_on")) & (pl.col("fact_no") < pl.col("first_no"))
+    payments = (
+        live.filter(pl.col("kind").is_in([int(kind) for kind in PAYING]))
+        .join(first, on="case_id")
+        .filter(~before)
+        .select("case_id", "effective_on", pl.col("amount_cents").fill_null(0))
     )
     return states(mine, payments, on)
 
@@ -357,10 +374,60 @@ def claims_covered(live: pl.DataFrame, claims: pl.DataFrame, instalments: pl.Dat
     return per_claim(open_plans, claims).select("case_id", "claim_id", "plan_code").unique()
 
 
+class PlanAction(StrEnum):
+    """What the terms of a plan make of its state; recorded as the code of the fact that ends it."""
+
+    FULFILLED = "fulfilled"
+    BROKEN = "instalments_missed"
+
+
+def actions(
+    stand: pl.DataFrame, instalments: pl.DataFrame, open_cents: pl.DataFrame, on: date
+) -> pl.DataFrame:
+    """What the signed terms demand on a day, and nothing else.
+
+    A plan ends when all its instalments are paid, or when nothing is open on its claims any more. It
+    breaks only if its terms say so, two full instalments are missing, and the debtor was reminded and
+    offered a change at least OFFER_DAYS ago, after the instalment was missed.
+
+    Parameters
+    ----------
+    stand : STATES
+    instalments : INSTALMENTS
+    open_cents : case_id · plan_code · open_cents of the claims covered
+
+    Returns
+    -------
+    case_id · plan_id · plan_code · action String of PlanAction; plans without one are not in it.
+    """
+    terms = instalments.select("case_id", "plan_id", "plan_code", "is_accelerated", "reminded_on").unique()
+    known = stand.join(terms, on=["case_id", "plan_id"]).join(
+        open_cents, on=["case_id", "plan_code"], how="left"
+    )
+    told = pl.col("reminded_on")
+    answered = (told >= pl.col("missing_since")) & ((pl.lit(on) - told).dt.total_days() > OFFER_DAYS)
+    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & answered
+    is_done = (pl.col("state") == PlanState.FULFILLED.value) | (pl.col("open_cents") == 0)
+    return (
+        known.with_columns(
+            action=pl.when(is_done)
+            .then(pl.lit(PlanAction.FULFILLED.value))
+            .when(is_broken)
+            .then(pl.lit(PlanAction.BROKEN.value))
+        )
+        .filter(pl.col("action").is_not_null())
+        .select("case_id", "plan_id", "plan_code", "action")
+        .sort("case_id", "plan_id")
+    )
+
+
 def as_json(offer: PlanOffer) -> dict[str, Any]:
     """The offer as plain values, for pages, letters and `plan offer --json`."""
     return {
         "open_cents": offer.wish.open_cents,
+        "covers": list(offer.wish.covers),
+        "rate_ppm": offer.wish.rate_ppm,
+        "grace_days": offer.wish.grace_days,
         "total_cents": offer.total_cents,
         "interest_cents": offer.interest_cents,
         "fee_cents": 0,

@@ -158,6 +158,60 @@ def _forbidden_transition() -> str:
     return f"OLD.state <> NEW.state AND NOT ({' OR '.join(allowed)})"
 
 
+def _money_triggers() -> list[Trigger]:
+    """What the journal, banks, providers and mandates told stays told."""
+    return [
+        Trigger(
+            "postings_not_into_closed_periods",
+            "postings",
+            "INSERT",
+            "nothing is posted into a closed period; post on a later day",
+            "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
+            "AND p.until_on >= NEW.posted_on)",
+            True,
+        ),
+        Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
+        Trigger(
+            "bank_entries_content_stays",
+            "bank_entries",
+            "UPDATE",
+            "what the bank told is never changed; only what became of it",
+            _changed(*_TOLD),
+        ),
+        Trigger(
+            "provider_events_content_stays",
+            "provider_events",
+            "UPDATE",
+            "what a provider told is never changed; only what became of it",
+            _changed("id", "tenant_id", "account_id", "event_id", "kind", "came_by", "received_at"),
+        ),
+        Trigger(
+            "provider_refunds_key_stays",
+            "provider_refunds",
+            "UPDATE",
+            "payment, amount and key of a refund are never changed",
+            _changed("id", "tenant_id", "account_id", "payment_id", "key", "reference", "amount_cents"),
+        ),
+        Trigger(
+            "payment_intents_key_stays",
+            "payment_intents",
+            "UPDATE",
+            "amount and key of a checkout are never changed",
+            _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
+        ),
+        Trigger(
+            "debit_mandates_only_end",
+            "debit_mandates",
+            "UPDATE",
+            "of a mandate only its end is ever set; add a new mandate",
+            "OLD.ended_on IS NOT NULL OR "
+            + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
+            + " OR "
+            + _changed("creditor_identifier", "payload"),
+        ),
+    ]
+
+
 def _triggers() -> tuple[Trigger, ...]:
     found = [
         Trigger(f"{table}_no_{event.lower()}", table, event, message)
@@ -219,54 +273,7 @@ def _triggers() -> tuple[Trigger, ...]:
             + _changed("payload", "payload_hmac")
             + " AND NEW.state <> 'shredded')",
         ),
-        Trigger(
-            "postings_not_into_closed_periods",
-            "postings",
-            "INSERT",
-            "nothing is posted into a closed period; post on a later day",
-            "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
-            "AND p.until_on >= NEW.posted_on)",
-            True,
-        ),
-        Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
-        Trigger(
-            "bank_entries_content_stays",
-            "bank_entries",
-            "UPDATE",
-            "what the bank told is never changed; only what became of it",
-            _changed(*_TOLD),
-        ),
-        Trigger(
-            "provider_events_content_stays",
-            "provider_events",
-            "UPDATE",
-            "what a provider told is never changed; only what became of it",
-            _changed("id", "tenant_id", "account_id", "event_id", "kind", "came_by", "received_at"),
-        ),
-        Trigger(
-            "provider_refunds_key_stays",
-            "provider_refunds",
-            "UPDATE",
-            "payment, amount and key of a refund are never changed",
-            _changed("id", "tenant_id", "account_id", "payment_id", "key", "reference", "amount_cents"),
-        ),
-        Trigger(
-            "payment_intents_key_stays",
-            "payment_intents",
-            "UPDATE",
-            "amount and key of a checkout are never changed",
-            _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
-        ),
-        Trigger(
-            "debit_mandates_only_end",
-            "debit_mandates",
-            "UPDATE",
-            "of a mandate only its end is ever set; add a new mandate",
-            "OLD.ended_on IS NOT NULL OR "
-            + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
-            + " OR "
-            + _changed("creditor_identifier", "payload"),
-        ),
+        *_money_triggers(),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_insert", "message_items", "INSERT", items, parent.format(row="NEW"), True),

@@ -272,10 +272,8 @@ def _decisions(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.Dat
 def _instalments(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFrame:
     known, known_parameters = _until("p.recorded_on", known_on)
     told, told_parameters = _until("r.told_on", known_on)
-    reminded = (
-        "(SELECT max(r.told_on) FROM plan_reminders r WHERE r.tenant_id = p.tenant_id "
-        f"AND r.plan_id = p.id{told})"
-    )
+    mine = f"r.tenant_id = p.tenant_id AND r.plan_id = p.id{told}"
+    reminded = f"(SELECT max(r.told_on) FROM plan_reminders r WHERE {mine})"  # noqa: S608
     own = {name: dtype for name, dtype in frames.INSTALMENTS.items() if name in _OF_INSTALMENT}
     columns = _select(own, "i") | _select(
         {name: dtype for name, dtype in frames.INSTALMENTS.items() if name not in _OF_INSTALMENT},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import polars as pl
@@ -16,7 +16,7 @@ from mahnwerk.kernel.notices import fees_to_void
 from mahnwerk.law import load_laws
 from mahnwerk.records import facts, load, save
 from mahnwerk.records.models import Run
-from mahnwerk.usecases import attempts, clock, procedures
+from mahnwerk.usecases import attempts, clock, plan_run, procedures
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import DayRefused
 from mahnwerk.usecases.failpoints import reached
@@ -42,6 +42,8 @@ class DayReport:
     coverage_hash: str
     measures: list[dict[str, Any]]
     held: list[dict[str, Any]]
+    plans_to_remind: list[str] = field(default_factory=list)
+    """Cases whose debtor missed an instalment and was not told yet: `mahnwerk plan remind`."""
 
     @property
     def needs_person(self) -> bool:
@@ -104,10 +106,11 @@ def run_day(
     guard(book, on, confirm_day=confirm_day)
     laws, known = load_laws(), procedures.of_book(book.place)
     rules = ruleset(laws, known)
-    run_id = None
+    run_id, to_remind = None, []
     if not dry_run:
         run_id = save.start_run(book.tenant_id, on, law_hash=rules, at=clock.now())
         reached("run started")
+        to_remind = plan_run.execute(book, on).to_remind
     tally, saved = _Tally(), save.SavedPlan()
     shards = load.shards(book.tenant_id)
     for number, shard in enumerate(shards):
@@ -122,7 +125,7 @@ def run_day(
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
             tally.again += attempts.plan_again(book, run_id, plan, on, shard)
         progress(number + 1, len(shards))
-    report = tally.report(on, dry_run, saved, rules)
+    report = replace(tally.report(on, dry_run, saved, rules), plans_to_remind=to_remind)
     if run_id is not None:
         _finish(book, run_id, report, saved)
     return report

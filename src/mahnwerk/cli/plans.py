@@ -1,0 +1,294 @@
+"""`plan`: instalment plans, offered, agreed, shown, reminded of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mahnwerk.cli import output
+from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption, date_text, money
+from mahnwerk.usecases.opening import start_django
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.plans import Ask, OfferView, PlanView
+
+app = typer.Typer(
+    help="Instalment plans: what they cost is shown first, what is signed is done.", no_args_is_help=True
+)
+CaseArgument = Annotated[str, typer.Argument(help="Case reference.")]
+PerMonth = Annotated[str, typer.Option("--per-month", help="What can be paid a month, e.g. 50 or 50,00.")]
+Income = Annotated[str, typer.Option("--income", help="Net income a month, for the signal; never kept.")]
+Dependants = Annotated[int, typer.Option("--dependants", min=0, max=99, help="People maintained by law.")]
+First = Annotated[dt.datetime | None, typer.Option("--first", formats=DAY_FORMATS, help="First due day.")]
+Rate = Annotated[str, typer.Option("--rate", help="Yearly interest in per cent; 0 = none.")]
+Debit = Annotated[bool, typer.Option("--direct-debit", help="Instalments are collected by direct debit.")]
+OnOption = Annotated[
+    dt.datetime | None, typer.Option("--on", formats=DAY_FORMATS, help="The day; else that of the last run.")
+]
+
+
+@app.command("offer")
+def offer(
+    case: CaseArgument,
+    per_month: PerMonth = "",
+    income: Income = "",
+    dependants: Dependants = 0,
+    first: First = None,
+    rate: Rate = "0",
+    direct_debit: Debit = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep the offer, to agree to it by its id.")] = False,
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show a plan: each instalment, the total, the last day, the clauses. Nothing is recorded.
+
+    Examples:
+
+        mahnwerk plan offer 1-000042 --per-month 50
+        mahnwerk plan offer 1-000042 --per-month 50 --income 2100 --dependants 1 --save
+    """
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases import plans
+    from mahnwerk.usecases.opening import open_book
+
+    opened = open_book(book, actor=actor or default_actor())
+    ask = _ask(per_month, first, rate, direct_debit, income, dependants)
+    view = plans.offer(opened, case, ask, on=output.day(on), save=save)
+    output.emit_json(view) if as_json else show_offer(view)
+
+
+@app.command("agree")
+def agree(
+    case: CaseArgument,
+    offer_id: Annotated[str, typer.Argument(help="Id of an offer kept with --save.")] = "",
+    per_month: PerMonth = "",
+    first: First = None,
+    rate: Rate = "0",
+    direct_debit: Debit = False,
+    replaces: Annotated[bool, typer.Option("--replaces", help="End the plan that runs; a change.")] = False,
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Record a plan as agreed: its terms, their hash, who recorded it. Dunning of its claims rests.
+
+    Examples:
+
+        mahnwerk plan agree 1-000042 Xy3kQ0a9
+        mahnwerk plan agree 1-000042 --per-month 50 --first 2026-12-01
+    """
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases import plans
+    from mahnwerk.usecases.errors import BadInput
+    from mahnwerk.usecases.opening import open_book
+
+    if bool(offer_id) == bool(per_month):
+        raise BadInput("agree needs an offer or --per-month, not both.", "mahnwerk plan agree CASE OFFER")
+    opened = open_book(book, actor=actor or default_actor())
+    ask = None if offer_id else _ask(per_month, first, rate, direct_debit)
+    view = plans.agree(opened, case, offer_id=offer_id, ask=ask, on=output.day(on), replaces=replaces)
+    if as_json:
+        output.emit_json(view)
+        return
+    typer.echo("This plan was agreed before; nothing added." if view.is_known else "The plan is agreed.")
+    show_plan(view)
+
+
+@app.command("show")
+def show(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json: JsonOption = False) -> None:
+    """The plans of a case as they stand on a day.
+
+    Example:
+
+        mahnwerk plan show 1-000042
+    """
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases import plans
+    from mahnwerk.usecases.opening import open_book
+
+    views = plans.show(open_book(book, actor=default_actor()), case, output.day(on))
+    if as_json:
+        output.emit_json([output._plain(view) for view in views])
+        return
+    if not views:
+        typer.echo("The case has no plan.")
+    for view in views:
+        show_plan(view)
+
+
+@app.command("list")
+def list_(
+    state: Annotated[
+        str, typer.Option("--state", help="kept, grace, missed, broken, fulfilled or ended.")
+    ] = "",
+    on: OnOption = None,
+    book: BookOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """All plans of the book. `--state missed` is the list of those to be reminded, kindly.
+
+    Example:
+
+        mahnwerk plan list --state missed
+    """
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases import plans
+    from mahnwerk.usecases.opening import open_book
+
+    views = plans.list_plans(open_book(book, actor=default_actor()), output.day(on), state=state)
+    if as_json:
+        output.emit_json([output._plain(view) for view in views])
+        return
+    output.table(
+        "Plans",
+        ["case", "plan", "state", "agreed", "paid", "missing", "since", "next", "reminded"],
+        [
+            [
+                view.case_reference,
+                view.plan_no,
+                view.state,
+                date_text(view.agreed_on),
+                money(view.paid_cents, view.currency),
+                money(view.missing_cents, view.currency),
+                date_text(view.missing_since),
+                date_text(view.next_due_on),
+                date_text(view.reminded_on),
+            ]
+            for view in views
+        ],
+        right=("paid", "missing"),
+    )
+
+
+@app.command("remind")
+def remind(
+    case: CaseArgument,
+    by: Annotated[str, typer.Option("--by", help="How it was told: email, post, phone.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the text; record nothing.")] = False,
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Tell of a missed instalment, kindly, with the offer to change the plan. No dunning, no fee.
+
+    Example:
+
+        mahnwerk plan remind 1-000042 --by email
+    """
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases import plan_reminders
+    from mahnwerk.usecases.opening import open_book
+
+    opened = open_book(book, actor=actor or default_actor())
+    told = plan_reminders.remind(opened, case, channel=by, on=output.day(on), dry_run=dry_run)
+    if as_json:
+        output.emit_json(told)
+        return
+    typer.echo(told.text)
+    typer.echo("Recorded as told." if told.is_recorded else "Nothing recorded.")
+
+
+def _ask(
+    per_month: str,
+    first: dt.datetime | None,
+    rate: str,
+    direct_debit: bool,
+    income: str = "",
+    dependants: int = 0,
+) -> Ask:
+    from mahnwerk.usecases.plan_asks import read_ask
+
+    return read_ask(
+        per_month,
+        first_on=output.day(first),
+        rate=rate,
+        by_debit=direct_debit,
+        income=income,
+        dependants=dependants,
+    )
+
+
+def show_offer(view: OfferView) -> None:
+    """The offer as it should be read before anybody signs."""
+    typer.echo(f"Plan for case {view.case_reference}, as of {date_text(view.offered_on)}")
+    _show_terms(view.terms, view.currency)
+    for line in view.not_covered:
+        typer.echo(f"  not in the plan: {line}")
+    if view.costs_told:
+        typer.echo(view.costs_told)
+    if view.affordable_cents is not None:
+        word = "above" if view.exceeds_affordable else "within"
+        signal = money(view.affordable_cents, view.currency)
+        typer.echo(f"Signal: {signal} a month could be attached; the plan is {word} it.")
+        typer.echo(view.affordability)
+    if view.offer_id:
+        typer.echo(
+            f"Kept as offer {view.offer_id}: mahnwerk plan agree {view.case_reference} {view.offer_id}"
+        )
+    else:
+        typer.echo("Nothing is recorded. Keep it with --save.")
+
+
+def _show_terms(terms: dict[str, object], currency: str) -> None:
+    rows: list[dict[str, object]] = terms["instalments"]  # type: ignore[assignment]
+    output.table(
+        "",
+        ["no", "due", "instalment", "of it interest", "left after"],
+        [
+            [
+                row["number"],
+                date_text(dt.date.fromisoformat(str(row["due_on"]))),
+                money(int(str(row["amount_cents"])), currency),
+                money(int(str(row["interest_cents"])), currency),
+                money(int(str(row["left_cents"])), currency),
+            ]
+            for row in rows
+        ],
+        right=("no", "instalment", "of it interest", "left after"),
+    )
+    output.pairs(
+        {
+            "owed now": money(int(str(terms["open_cents"])), currency),
+            "interest": money(int(str(terms["interest_cents"])), currency),
+            "fee": money(int(str(terms["fee_cents"])), currency),
+            "total": money(int(str(terms["total_cents"])), currency),
+            "last day": date_text(dt.date.fromisoformat(str(terms["last_due_on"]))),
+        }
+    )
+    clauses: dict[str, str] = terms["clauses"]  # type: ignore[assignment]
+    for text in clauses.values():
+        typer.echo(f"  – {text}")
+
+
+def show_plan(view: PlanView) -> None:
+    """A plan on record and how it stands."""
+    typer.echo(
+        f"Plan {view.plan_no} of case {view.case_reference}: {view.state}; agreed "
+        f"{date_text(view.agreed_on)} by {view.agreed_by}"
+    )
+    _show_terms(view.terms, view.currency)
+    output.pairs(
+        {
+            "paid since": money(view.paid_cents, view.currency),
+            "missing": f"{money(view.missing_cents, view.currency)} since {date_text(view.missing_since)}",
+            "next": f"{money(view.next_cents, view.currency)} on {date_text(view.next_due_on)}",
+            "reminded": date_text(view.reminded_on),
+            "terms": view.terms_hash,
+        }
+    )

@@ -1,0 +1,77 @@
+"""Write plans as signed, and the facts that end them.
+
+add(tenant_id, case_id, number, code, values, …) -> InstalmentPlan
+end_fact(plan, code, on, kind=PLAN_ENDED) -> a row for records.facts.append
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from mahnwerk.frames import FactKind
+from mahnwerk.records.models import Instalment, InstalmentPlan
+
+
+def add(
+    tenant_id: int,
+    case_id: int,
+    number: int,
+    code: str,
+    values: Mapping[str, Any],
+    *,
+    agreed_on: date,
+    recorded_at: datetime,
+    actor: str,
+) -> InstalmentPlan:
+    """Write a plan and its instalments; call it in the transaction that adds its facts.
+
+    Parameters
+    ----------
+    number, code : 1…n within the case, and the code its facts carry
+    values : the terms as plain values: instalments, clauses, rate_ppm, grace_days, terms_hash …
+    """
+    from mahnwerk.records.save import local_day, tenant_zone
+
+    plan = InstalmentPlan.objects.create(
+        tenant_id=tenant_id,
+        case_id=case_id,
+        plan_no=number,
+        plan_code=code,
+        agreed_on=agreed_on,
+        recorded_at=recorded_at,
+        recorded_on=local_day(recorded_at, tenant_zone(tenant_id)),
+        actor=actor[:100],
+        terms=dict(values),
+        terms_hash=values["terms_hash"],
+        rate_ppm=values["rate_ppm"],
+        grace_days=values["grace_days"],
+        is_accelerated="due_on_default" in values["clauses"],
+    )
+    Instalment.objects.bulk_create(
+        Instalment(
+            tenant_id=tenant_id,
+            plan_id=plan.id,
+            case_id=case_id,
+            number=row["number"],
+            due_on=date.fromisoformat(row["due_on"]),
+            amount_cents=row["amount_cents"],
+            interest_cents=row["interest_cents"],
+        )
+        for row in values["instalments"]
+    )
+    return plan
+
+
+def end_fact(
+    plan: InstalmentPlan, code: str, on: date, kind: FactKind = FactKind.PLAN_ENDED
+) -> dict[str, Any]:
+    """The fact that ends a plan: told twice, it is one fact."""
+    return {
+        "case_id": plan.case_id,
+        "kind": kind,
+        "effective_on": on,
+        "code": code,
+        "source_key": f"plan-end|{plan.id}|{code}",
+    }

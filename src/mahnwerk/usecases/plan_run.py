@@ -1,0 +1,106 @@
+"""Plans day by day: what was signed is executed, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+from django.db import transaction
+
+from mahnwerk.frames import Book, FactKind
+from mahnwerk.kernel import plans as terms
+from mahnwerk.kernel.daily_run import decide
+from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.plans import PlanAction, PlanState
+from mahnwerk.law import load_laws
+from mahnwerk.records import facts as fact_records
+from mahnwerk.records import load
+from mahnwerk.records import plans as plan_records
+from mahnwerk.records.models import InstalmentPlan
+from mahnwerk.usecases import clock, procedures
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.opening import OpenBook
+
+ROUNDING_CENTS: Final = 100
+"""What may be left when a plan with interest is paid as signed: interest of the day count and of days
+late within grace. It is waived: who paid what was signed owes nothing more."""
+CHUNK: Final = 5_000
+
+
+@dataclass(frozen=True)
+class PlanRun:
+    """What a day's terms did. `to_remind` names the cases whose debtor should be told of a missed one."""
+
+    fulfilled: int
+    broken: int
+    to_remind: list[str]
+
+
+def execute(book: OpenBook, on: dt.date) -> PlanRun:
+    """Do what the signed terms of every plan demand on a day, and nothing else; part of the daily run.
+
+    Run again, or stopped and run again, it records nothing twice.
+    """
+    wanted = sorted(
+        set(InstalmentPlan.objects.filter(tenant_id=book.tenant_id).values_list("case_id", flat=True))
+    )
+    counts = {action.value: 0 for action in PlanAction}
+    to_remind: list[str] = []
+    known = procedures.of_book(book.place)
+    for start in range(0, len(wanted), CHUNK):
+        loaded = load.book(book.tenant_id, case_ids=wanted[start : start + CHUNK], on=on)
+        live = in_force(loaded, on)
+        if terms.running(live, loaded.instalments).is_empty():
+            continue
+        result = decide(loaded, load_laws(), on, procedures=known)
+        stand = terms.standing(live, loaded.instalments, on)
+        covered = terms.claims_covered(live, loaded.claims, loaded.instalments)
+        owed = covered.join(result.plan.balances, on=["case_id", "claim_id"])
+        sums = owed.group_by("case_id", "plan_code").agg(pl.col("open_cents").sum())
+        for row in terms.actions(stand, loaded.instalments, sums, on).iter_rows(named=True):
+            counts[row["action"]] += _carry_out(book, row, owed, on)
+        to_remind += _to_remind(loaded, stand)
+    return PlanRun(counts[PlanAction.FULFILLED], counts[PlanAction.BROKEN], sorted(to_remind))
+
+
+def _to_remind(loaded: Book, stand: pl.DataFrame) -> list[str]:
+    told = loaded.instalments.select("plan_id", "reminded_on").unique()
+    missed = stand.filter(pl.col("state").is_in([PlanState.MISSED.value, PlanState.BROKEN.value]))
+    untold = missed.join(told, on="plan_id", how="left").filter(
+        pl.col("reminded_on").is_null() | (pl.col("reminded_on") < pl.col("missing_since"))
+    )
+    return list(
+        loaded.cases.join(untold.select("case_id").unique(), on="case_id", how="semi")["case_reference"]
+    )
+
+
+def _carry_out(book: OpenBook, row: dict[str, Any], owed: pl.DataFrame, on: dt.date) -> int:
+    plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=row["plan_id"])
+    is_broken = row["action"] == PlanAction.BROKEN
+    kind = FactKind.PLAN_BROKEN if is_broken else FactKind.PLAN_ENDED
+    facts = [plan_records.end_fact(plan, row["action"], on, kind)]
+    mine = owed.filter((pl.col("case_id") == plan.case_id) & (pl.col("plan_code") == plan.plan_code))
+    left = int(mine["open_cents"].sum())
+    if not is_broken and plan.rate_ppm and 0 < left <= ROUNDING_CENTS:
+        facts += [
+            {
+                "case_id": plan.case_id,
+                "claim_id": claim_id,
+                "kind": FactKind.WAIVER,
+                "effective_on": on,
+                "amount_cents": cents,
+                "code": "plan_paid_as_signed",
+                "source_key": f"plan-rest|{plan.id}|{claim_id}",
+            }
+            for claim_id, cents in mine.select("claim_id", "open_cents").iter_rows()
+            if cents
+        ]
+    with transaction.atomic():
+        added = fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
+        is_new = bool(added["is_new"][0])
+        if is_new:
+            detail = {"plan_no": plan.plan_no, "because": row["action"], "terms_hash": plan.terms_hash}
+            note(book, "plan_execute", on=on, case_id=plan.case_id, detail=detail)
+    return int(is_new)

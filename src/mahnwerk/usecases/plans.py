@@ -1,0 +1,414 @@
+"""Instalment plans: offered with their whole cost, agreed as shown, executed as signed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import polars as pl
+from django.db import transaction
+
+from mahnwerk.frames import Book, FactKind, Role
+from mahnwerk.kernel import calendar
+from mahnwerk.kernel import plans as terms
+from mahnwerk.kernel.daily_run import Decided
+from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.plans import PlanOffer, PlanRefused, PlanWish
+from mahnwerk.law import load_laws
+from mahnwerk.records import facts as fact_records
+from mahnwerk.records import load
+from mahnwerk.records import plans as plan_records
+from mahnwerk.records.models import Case, CaseParticipant, Instalment, InstalmentPlan
+from mahnwerk.records.models import PlanOffer as OfferRow
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.opening import OpenBook
+
+OFFER_VALID: Final = dt.timedelta(days=30)
+"""How long a kept offer may be agreed to."""
+FIRST_AFTER: Final = dt.timedelta(days=14)
+"""The first instalment is due on the first day of a month at least so far ahead, unless said otherwise."""
+STANDARD: Final = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
+AFFORDABILITY_CAVEAT: Final = (
+    "What the attachment table (§ 850c ZPO) leaves takable, less the instalments of other plans here: a "
+    "signal, not a limit. Income that cannot be attached, maintenance and rent are not in it."
+)
+COSTS_TOLD: Final = "This agreement costs nothing: no fee for it, now or later (§ 13a Abs. 3 RDG)."
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of a plan, in whole cents and days."""
+
+    per_month_cents: int
+    first_on: dt.date | None = None
+    rate_ppm: int = 0
+    net_cents: int | None = None
+    dependants: int = 0
+    by_debit: bool = False
+
+
+@dataclass(frozen=True)
+class OfferView:
+    """An offer as it is shown: nothing of it is recorded unless `offer_id` is there."""
+
+    case_reference: str
+    currency: str
+    offered_on: dt.date
+    offer_id: str
+    terms: dict[str, Any]
+    not_covered: list[str]
+    costs_told: str
+    affordable_cents: int | None
+    affordability: str
+    exceeds_affordable: bool
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan on record, and how it stands on a day."""
+
+    case_reference: str
+    currency: str
+    plan_no: int
+    state: str
+    agreed_on: dt.date
+    agreed_by: str
+    terms: dict[str, Any]
+    terms_hash: str
+    paid_cents: int
+    missing_cents: int
+    missing_since: dt.date | None
+    next_due_on: dt.date | None
+    next_cents: int | None
+    reminded_on: dt.date | None
+    is_known: bool = False
+
+
+@dataclass(frozen=True)
+class _Made:
+    case: Case
+    offer: PlanOffer
+    claim_ids: list[int]
+    not_covered: list[str]
+    last_fact_no: int
+
+
+def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, save: bool = False) -> OfferView:
+    """Show a plan with every instalment, its total cost, its last day and its clauses.
+
+    Parameters
+    ----------
+    on : the day of the offer; None = the day of the last run, else today
+    save : keep the offer, so that it can be agreed to by its id
+
+    Raises
+    ------
+    BadInput
+        No lawful plan that ends fits; the message says why and what would.
+    """
+    case_id, day = case_id_of(book, case), viewing_day(book, on)
+    made = _make(book, case_id, ask, day)
+    offer_id = ""
+    if save:
+        row = OfferRow.objects.create(
+            tenant_id=book.tenant_id,
+            case_id=case_id,
+            offered_on=day,
+            fact_no=made.last_fact_no,
+            terms={**terms.as_json(made.offer), "ask": _plain(ask)},
+            terms_hash=made.offer.terms_hash,
+        )
+        offer_id = row.public_id
+        note(book, "plan_offer", on=day, case_id=case_id, detail={"terms_hash": made.offer.terms_hash})
+    affordable = None
+    if ask.net_cents is not None:
+        others = _other_plans(book, case_id, day)
+        affordable = terms.affordable(
+            ask.net_cents, ask.dependants, day, load_laws()["de"], other_plans_cents=others
+        )
+    return OfferView(
+        case_reference=made.case.case_reference,
+        currency=made.case.currency,
+        offered_on=day,
+        offer_id=offer_id,
+        terms=terms.as_json(made.offer),
+        not_covered=made.not_covered,
+        costs_told=COSTS_TOLD if made.case.role == Role.AGENCY else "",
+        affordable_cents=affordable,
+        affordability=AFFORDABILITY_CAVEAT if affordable is not None else "",
+        exceeds_affordable=affordable is not None and ask.per_month_cents > affordable,
+    )
+
+
+def _plain(ask: Ask) -> dict[str, Any]:
+    """The question as JSON, without what the debtor told of his income."""
+    kept = asdict(ask) | {"net_cents": None, "dependants": 0}
+    return {**kept, "first_on": ask.first_on.isoformat() if ask.first_on else None}
+
+
+def _asked(row: OfferRow) -> Ask:
+    asked = dict(row.terms["ask"])
+    first = asked["first_on"]
+    return Ask(**{**asked, "first_on": dt.date.fromisoformat(first) if first else None})
+
+
+def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
+    """Solve the plan for what is owed and undisputed on the day."""
+    row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
+    loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
+    claims, left_out = _claims(loaded, decided(book, day, loaded))
+    if claims.is_empty():
+        raise BadInput(
+            f"case {row.case_reference}: nothing is open that a plan could be about"
+            + (f" ({', '.join(left_out)})." if left_out else "."),
+            "Settle what is disputed first, or look at `mahnwerk statement`.",
+        )
+    clauses = (*STANDARD, *(("direct_debit",) if ask.by_debit else ()))
+    wish = PlanWish(
+        open_cents=int(claims["open_cents"].sum()),
+        per_month_cents=ask.per_month_cents,
+        first_due_on=ask.first_on or _first_on(day),
+        rate_ppm=ask.rate_ppm,
+        bearing_cents=int(claims["principal_open_cents"].sum()),
+        clauses=(*clauses, "interest_as_agreed" if ask.rate_ppm else "no_interest"),
+        covers=tuple(sorted(claims["invoice_number"])),
+    )
+    try:
+        solved = terms.solve(
+            wish,
+            load_laws()["de"],
+            day,
+            next_working_day=lambda due: calendar.next_working_day(due, row.land),
+        )
+    except PlanRefused as error:
+        raise BadInput(f"case {row.case_reference}: {error}") from error
+    return _Made(row, solved, claims["claim_id"].to_list(), left_out, row.last_fact_no)
+
+
+def _first_on(day: dt.date) -> dt.date:
+    ahead = day + FIRST_AFTER
+    return ahead if ahead.day == 1 else terms.month_later(ahead.replace(day=1), 1)
+
+
+def _claims(loaded: Book, result: Decided) -> tuple[pl.DataFrame, list[str]]:
+    """The claims a plan covers, and why it does not cover the others that are open."""
+    barred = result.limitation.select("claim_id", "is_time_barred")
+    live = in_force(loaded, dt.date.max)
+    closed = live.filter(pl.col("kind").is_in([int(FactKind.CLAIM_CLOSED), int(FactKind.CLAIM_MOVED)]))
+    owed = (
+        result.plan.balances.filter(pl.col("open_cents") > 0)
+        .join(loaded.claims.select("claim_id", "invoice_number"), on="claim_id")
+        .join(barred, on="claim_id", how="left")
+        .join(closed.select("claim_id").drop_nulls().unique(), on="claim_id", how="anti")
+        .sort("claim_id")
+    )
+    disputed = pl.col("disputed_cents") > 0
+    is_barred = pl.col("is_time_barred").fill_null(False)
+    left_out = [f"{number}: disputed" for number in owed.filter(disputed)["invoice_number"]]
+    left_out += [f"{number}: time-barred" for number in owed.filter(~disputed & is_barred)["invoice_number"]]
+    return owed.filter(~disputed & ~is_barred), left_out
+
+
+def _other_plans(book: OpenBook, case_id: int, day: dt.date) -> int:
+    """What the same person already pays a month under other plans in this book."""
+    mine = CaseParticipant.objects.filter(tenant_id=book.tenant_id, part="debtor")
+    persons = mine.filter(case_id=case_id).values("person_id")
+    cases = list(
+        mine.filter(person_id__in=persons).exclude(case_id=case_id).values_list("case_id", flat=True)
+    )
+    planned = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id__in=cases)
+    wanted = sorted(set(planned.values_list("case_id", flat=True)))
+    if not wanted:
+        return 0
+    loaded = load.book(book.tenant_id, case_ids=wanted, on=day)
+    running = terms.running(in_force(loaded, day), loaded.instalments)
+    return int(running.group_by("plan_id").agg(pl.col("amount_cents").max())["amount_cents"].sum())
+
+
+def agree(
+    book: OpenBook,
+    case: str,
+    *,
+    offer_id: str = "",
+    ask: Ask | None = None,
+    on: dt.date | None = None,
+    replaces: bool = False,
+) -> PlanView:
+    """Record a plan as agreed: its terms, their hash, who recorded it; dunning of its claims rests.
+
+    A kept offer binds for OFFER_VALID on the figures of its own day, so its day is the plan's first day
+    and no interest is added for the days of thinking. What changed the debt as of that day since (a late
+    payment, a credit note) makes other terms: then it is refused, and a new offer is due.
+
+    Parameters
+    ----------
+    offer_id, ask : a kept offer, or the terms anew
+    replaces : end the plan that runs (a change of plan both sides want) and agree on this one
+
+    Raises
+    ------
+    BadInput
+        The terms changed since offered, the offer is too old, or a plan runs already.
+    """
+    case_id, day = case_id_of(book, case), viewing_day(book, on)
+    if offer_id:
+        row = _offer(book, case_id, offer_id)
+        if day > row.offered_on + OFFER_VALID or day < row.offered_on:
+            raise BadInput(f"the offer of {row.offered_on} does not bind on {day}.", "Make a new offer.")
+        made, start = _make(book, case_id, _asked(row), row.offered_on), row.offered_on
+        _same_terms(row, made)
+    elif ask is not None:
+        made, start = _make(book, case_id, ask, day), day
+    else:
+        raise BadInput("nothing to agree to.", "Name an offer, or say --per-month AMOUNT.")
+    known = _running(book, case_id, day)
+    if known is not None:
+        if known.terms_hash == made.offer.terms_hash and known.agreed_on == start:
+            return _view(book, known, day, is_known=True)
+        if not replaces:
+            raise BadInput(
+                f"case {made.case.case_reference} has plan {known.plan_no}, agreed on {known.agreed_on}.",
+                "A change both sides want: add --replaces.",
+            )
+    return _view(book, _record(book, made, start, day, known), day)
+
+
+def _offer(book: OpenBook, case_id: int, offer_id: str) -> OfferRow:
+    found = OfferRow.objects.filter(tenant_id=book.tenant_id, case_id=case_id, public_id=offer_id).first()
+    if found is None:
+        raise NotFound(f"the case has no offer {offer_id!r}.", "`mahnwerk plan offer … --save` keeps one.")
+    return found
+
+
+def _same_terms(row: OfferRow, made: _Made) -> None:
+    if row.terms_hash == made.offer.terms_hash:
+        return
+    was, now = row.terms["open_cents"], made.offer.wish.open_cents
+    raise BadInput(
+        f"case {made.case.case_reference}: the terms changed since they were offered on {row.offered_on} "
+        f"(owed on that day {was} cents then, {now} cents as known now).",
+        "Show the debtor a new offer; only what was shown can be agreed to.",
+    )
+
+
+def _running(book: OpenBook, case_id: int, day: dt.date) -> InstalmentPlan | None:
+    loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
+    ids = terms.running(in_force(loaded, day), loaded.instalments)["plan_id"].unique().to_list()
+    return InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=ids).order_by("-plan_no").first()
+
+
+def _record(
+    book: OpenBook, made: _Made, start: dt.date, day: dt.date, known: InstalmentPlan | None
+) -> InstalmentPlan:
+    case_id, at = int(made.case.id), clock.now()
+    last = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id=case_id).order_by("-plan_no")
+    number = (last.values_list("plan_no", flat=True).first() or 0) + 1
+    code = f"plan-{number}"
+    facts: list[dict[str, Any]] = [
+        {
+            "case_id": case_id,
+            "claim_id": claim_id,
+            "kind": FactKind.PLAN_AGREED,
+            "effective_on": start,
+            "code": code,
+            "source_key": f"plan|{case_id}|{number}|{claim_id}",
+        }
+        for claim_id in made.claim_ids
+    ]
+    if known is not None:
+        facts.insert(0, plan_records.end_fact(known, "replanned", start))
+    with transaction.atomic():
+        added = fact_records.append(book.tenant_id, facts, recorded_at=at)
+        if added["fact_no"].min() != made.last_fact_no + 1:
+            raise BadInput(
+                f"case {made.case.case_reference} got a new fact just now.", "Look again, then agree."
+            )
+        row = plan_records.add(
+            book.tenant_id,
+            case_id,
+            number,
+            code,
+            terms.as_json(made.offer),
+            agreed_on=start,
+            recorded_at=at,
+            actor=book.actor,
+        )
+        detail = {"plan_no": number, "terms_hash": made.offer.terms_hash}
+        note(book, "plan_agree", on=day, case_id=case_id, detail=detail)
+    return row
+
+
+def show(book: OpenBook, case: str, on: dt.date | None = None) -> list[PlanView]:
+    """The plans of a case, the latest first, each as it stands on a day."""
+    case_id, day = case_id_of(book, case), viewing_day(book, on)
+    rows = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id=case_id, agreed_on__lte=day)
+    return [_view(book, row, day) for row in rows.order_by("-plan_no")]
+
+
+def list_plans(book: OpenBook, on: dt.date | None = None, *, state: str = "") -> list[PlanView]:
+    """All plans of a book as they stand on a day; `state`: kept, grace, missed, broken, fulfilled, ended."""
+    day = viewing_day(book, on)
+    states = [*(word.value for word in terms.PlanState), "ended"]
+    if state and state not in states:
+        raise BadInput(f"{state!r} is no state of a plan.", f"Known: {', '.join(states)}.")
+    rows = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, agreed_on__lte=day)
+    views = [_view(book, row, day) for row in rows.order_by("case_id", "plan_no")]
+    return [view for view in views if not state or view.state == state]
+
+
+def _view(book: OpenBook, row: InstalmentPlan, day: dt.date, *, is_known: bool = False) -> PlanView:
+    loaded = load.book(book.tenant_id, case_ids=[row.case_id], on=day)
+    live = in_force(loaded, day)
+    stand = terms.standing(live, loaded.instalments, day).filter(pl.col("plan_id") == row.id)
+    found: Mapping[str, Any] = stand.row(0, named=True) if stand.height else {}
+    case = Case.objects.get(tenant_id=book.tenant_id, id=row.case_id)
+    reminders = row.reminders.filter(told_on__lte=day).order_by("-told_on")
+    return PlanView(
+        case_reference=case.case_reference,
+        currency=case.currency,
+        plan_no=row.plan_no,
+        state=found.get("state") or _ended(live, row),
+        agreed_on=row.agreed_on,
+        agreed_by=row.actor,
+        terms=row.terms,
+        terms_hash=row.terms_hash,
+        paid_cents=found.get("paid_cents", 0),
+        missing_cents=found.get("missing_cents", 0),
+        missing_since=found.get("missing_since"),
+        next_due_on=found.get("next_due_on"),
+        next_cents=found.get("next_cents"),
+        reminded_on=reminders.values_list("told_on", flat=True).first(),
+        is_known=is_known,
+    )
+
+
+def _ended(live: pl.DataFrame, row: InstalmentPlan) -> str:
+    """How a plan that no longer runs came to its end."""
+    kinds = [int(kind) for kind in terms.ENDING]
+    mine = live.filter(pl.col("case_id") == row.case_id)
+    agreed = mine.filter(
+        (pl.col("kind") == int(FactKind.PLAN_AGREED)) & (pl.col("code") == row.plan_code)
+    ).sort("fact_no")
+    if agreed.is_empty():
+        return "ended"  # the agreement was undone
+    start, number = agreed["effective_on"][0], agreed["fact_no"][0]
+    day = pl.col("effective_on")
+    ends = mine.filter(
+        pl.col("kind").is_in(kinds) & ((day > start) | ((day == start) & (pl.col("fact_no") > number)))
+    ).sort("effective_on", "fact_no")
+    if ends.is_empty():
+        return "ended"
+    kind, code = ends.row(0, named=True)["kind"], ends.row(0, named=True)["code"]
+    if kind == FactKind.PLAN_BROKEN:
+        return "broken"
+    return "fulfilled" if code == terms.PlanAction.FULFILLED else "ended"
+
+
+def instalments_of(row: InstalmentPlan) -> list[Instalment]:
+    """The instalments of a plan in their order."""
+    return list(row.instalments.order_by("number"))

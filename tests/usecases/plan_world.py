@@ -1,0 +1,63 @@
+"""A small book with one creditor for the tests of plans and direct debits; time passes by `days`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from tests.records import worlds
+
+from mahnwerk.frames import Role
+from mahnwerk.records.models import Case, Creditor, Mandate
+from mahnwerk.usecases import clock, day, facts
+from mahnwerk.usecases.books import BookPlace
+from mahnwerk.usecases.opening import OpenBook
+
+PROCEDURE = "consumers@2026-11"
+
+
+@dataclass
+class PlanWorld:
+    """One case of one creditor; every verb is what a person or the bank does on a day."""
+
+    book: OpenBook
+    reference: str
+
+    @contextmanager
+    def on(self, day_: date) -> Iterator[OpenBook]:
+        with clock.use_clock(lambda: datetime.combine(day_, time(9), UTC)):
+            yield self.book
+
+    def runs(self, day_: date) -> day.DayReport:
+        with self.on(day_) as book:
+            return day.run_day(book, day_, confirm_day=True)
+
+    def fact(self, kind: str, day_: date, **more: Any) -> facts.AddedFact:
+        with self.on(day_) as book:
+            return facts.add(book, self.reference, kind, on=day_, **more)
+
+    def pays(self, day_: date, amount: str, **more: Any) -> facts.AddedFact:
+        return self.fact("payment_received", day_, amount=amount, **more)
+
+    def by(self, actor: str) -> PlanWorld:
+        return PlanWorld(replace(self.book, actor=actor), self.reference)
+
+
+def make(tenant_id: int, folder: Path, *rows: dict[str, Any], role: Role = Role.OWN) -> PlanWorld:
+    """A case with the claims of these rows (as `worlds.claim_row` takes them)."""
+    creditor_id = worlds.creditor(tenant_id)
+    Creditor.objects.filter(id=creditor_id).update(procedure=PROCEDURE, iban="DE89370400440532013000")
+    if role is not Role.OWN:
+        Mandate.objects.create(
+            tenant_id=tenant_id, creditor_id=creditor_id, role=role, given_on=date(2026, 3, 3)
+        )
+    given = rows or ({"amount_cents": 30_000},)
+    made = [worlds.claim_row(number, **row) for number, row in enumerate(given, start=1)]
+    worlds.import_rows(tenant_id, *made)
+    case = Case.objects.get(tenant_id=tenant_id)
+    book = OpenBook(BookPlace("test", folder, folder / "outbox"), tenant_id, "clerk")
+    return PlanWorld(book, case.case_reference)
