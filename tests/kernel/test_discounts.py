@@ -80,6 +80,13 @@ def test_what_else_touched_the_claim_leaves_it_to_a_person() -> None:
     assert in_force(book(claims, [credit, fact(2, PAID, LAST, 9_700)]), LAST).height == 2
 
 
+def test_a_recorded_discount_is_not_taken_twice() -> None:
+    claims = [granting()]
+    recorded = fact(2, FactKind.EARLY_PAYMENT_DISCOUNT, LAST, 300, claim_id=101)
+    found = result(book(claims, [fact(1, PAID, LAST, 9_700), recorded]), claims)
+    assert found.balances.select("open_cents", "surplus_cents").row(0) == (0, 0)
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(

@@ -141,7 +141,7 @@ def _touched(found: pl.DataFrame, mine: pl.DataFrame, named: pl.DataFrame) -> pl
     """case_id, fact_no of payments whose claims something else had touched by then."""
     kinds = [int(kind) for kind in (*_OTHERS, FactKind.PAYMENT_RECEIVED)]
     events = mine.filter(pl.col("kind").is_in(kinds)).select(
-        "case_id", other_no="fact_no", other_on="effective_on", other_claim="claim_id"
+        "case_id", "kind", other_no="fact_no", other_on="effective_on", other_claim="claim_id"
     )
     # A fact that names other claims only does not concern these.
     means = named.select("case_id", other_no="fact_no", meant="claim_id")
@@ -152,5 +152,7 @@ def _touched(found: pl.DataFrame, mine: pl.DataFrame, named: pl.DataFrame) -> pl
     before = (pl.col("other_on") < pl.col("effective_on")) | (
         (pl.col("other_on") == pl.col("effective_on")) & (pl.col("other_no") < pl.col("fact_no"))
     )
+    # A discount that somebody recorded is the discount, whenever they did.
+    before |= pl.col("kind") == int(FactKind.EARLY_PAYMENT_DISCOUNT)
     concerns = pl.col("meant").is_null() | (pl.col("meant") == pl.col("claim_id"))
     return wanted.join(events, on="case_id").filter(before & concerns).select("case_id", "fact_no").unique()

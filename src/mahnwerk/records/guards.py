@@ -158,6 +158,23 @@ def _forbidden_transition() -> str:
     return f"OLD.state <> NEW.state AND NOT ({' OR '.join(allowed)})"
 
 
+def _person_triggers() -> list[Trigger]:
+    """A person may be forgotten, never changed."""
+    return [
+        Trigger(
+            "persons_only_shred",
+            "persons",
+            "UPDATE",
+            "a version of a person is never changed; add a version, or shred it",
+            _changed("id", "tenant_id", "person_id", "version", "recorded_at")
+            + " OR OLD.state = 'shredded'"
+            + " OR ("
+            + _changed("payload", "payload_hmac")
+            + " AND NEW.state <> 'shredded')",
+        ),
+    ]
+
+
 def _money_triggers() -> list[Trigger]:
     """What the journal, banks, providers and mandates told stays told."""
     return [
@@ -262,17 +279,7 @@ def _triggers() -> tuple[Trigger, ...]:
             "this change of a message's state is not allowed",
             _forbidden_transition(),
         ),
-        Trigger(
-            "persons_only_shred",
-            "persons",
-            "UPDATE",
-            "a version of a person is never changed; add a version, or shred it",
-            _changed("id", "tenant_id", "person_id", "version", "recorded_at")
-            + " OR OLD.state = 'shredded'"
-            + " OR ("
-            + _changed("payload", "payload_hmac")
-            + " AND NEW.state <> 'shredded')",
-        ),
+        *_person_triggers(),
         *_money_triggers(),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
