@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernel.books import START, book, case, claim, default_after_due, defaults, fact, random_books
 
-from mahnwerk.frames import Book, FactKind
+from mahnwerk.frames import Book, ClaimKind, FactKind
 from mahnwerk.kernel.allocation import replay
 from mahnwerk.kernel.statement import claim_statement, claim_statements
 from mahnwerk.law import load_laws
@@ -63,8 +64,7 @@ def test_an_ordinary_case_reads_like_a_bill() -> None:
     interest = statement.lines[1]
     assert (interest.base_cents, interest.rate_ppm, interest.days) == (100_000, 86_200, 30)
     assert interest.first_day == due + timedelta(days=1)
-    assert "§ 288" in interest.source
-    assert "§ 247" in interest.source
+    assert interest.source == "§ 288 Abs. 1 Satz 2 BGB, § 247 BGB"
     assert interest.confidence == "B"
     assert statement.lines[3].source == "§§ 280 Abs. 1, 2, 286 BGB"
     position = statement.claims[0]
@@ -78,6 +78,28 @@ def test_an_ordinary_case_reads_like_a_bill() -> None:
     assert position.per_day_millicents == 14_324
     assert position.rate_ppm == 86_200
     assert statement.payments[0].unused_cents == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_consumer", "interest", "payment"),
+    [
+        (ClaimKind.GOODS_OR_SERVICES, True, "§ 288 Abs. 1 Satz 2 BGB, § 247 BGB", "§§ 366, 367 BGB"),
+        (ClaimKind.GOODS_OR_SERVICES, False, "§ 288 Abs. 2 BGB, § 247 BGB", "§§ 366, 367 BGB"),
+        (ClaimKind.DAMAGES, False, "§ 288 Abs. 1 Satz 2 BGB, § 247 BGB", "§§ 366, 367 BGB"),
+        (ClaimKind.CONSUMER_LOAN, True, "§ 497 Abs. 1 BGB, § 247 BGB", "§ 366, § 497 Abs. 3 BGB"),
+    ],
+)
+def test_each_debtor_reads_his_own_statute(
+    kind: ClaimKind, is_consumer: bool, interest: str, payment: str
+) -> None:
+    rows = [claim(1, principal_cents=100_000, kind=int(kind))]
+    due = rows[0]["due_on"]
+    facts = [fact(1, FactKind.PAYMENT_RECEIVED, due + timedelta(days=30), 40_000)]
+    one = book(rows, facts)
+    one = replace(one, cases=one.cases.with_columns(is_consumer=pl.lit(is_consumer)))
+    statement = claim_statement(one, LAWS, due + timedelta(days=60), 1, default_after_due(rows))
+    assert {line.source for line in statement.lines if line.component == "interest"} == {interest}
+    assert {line.source for line in statement.lines if line.component == "payment"} == {payment}
 
 
 def test_interest_that_begins_tomorrow_is_announced() -> None:

@@ -15,7 +15,7 @@ import polars as pl
 from mahnwerk.frames import REMUNERATION_KINDS, ClaimKind, FactKind
 from mahnwerk.kernel.facts import per_claim
 from mahnwerk.kernel.interest import EPOCH, TABLE_DAYS, Days, RateIndex
-from mahnwerk.law import Law, Laws
+from mahnwerk.law import Law, LawGap, Laws
 
 Flags = npt.NDArray[np.bool_]
 
@@ -292,6 +292,29 @@ def rate_rule(claim: Mapping[str, object], is_consumer: bool | None) -> RateRule
     )
     rate_class = RateClass(row.select(_rate_class()).item())
     return RATE_RULES[str(claim["jurisdiction"])][rate_class]
+
+
+def default_rate(claim: Mapping[str, object], is_consumer: bool | None, laws: Laws, on: date) -> int | None:
+    """The statutory default rate a claim would bear on a day, in ppm a year.
+
+    Parameters
+    ----------
+    claim : jurisdiction, kind, obligation_arose_on, issued_on (one row of CLAIMS)
+    is_consumer : None counts as consumer
+
+    Returns
+    -------
+    None where a figure is not known on that day. An agreed rate is not looked at.
+    """
+    law, rule = laws[str(claim["jurisdiction"])], rate_rule(claim, is_consumer)
+    arose = claim["obligation_arose_on"] or claim["issued_on"]
+    if not isinstance(arose, date):
+        return None
+    try:
+        margin = law.ppm(rule.parameter, arose, rule.key)
+        return margin + (law.ppm("interest.base_rate", on) if rule.is_base_linked else 0)
+    except LawGap:
+        return None
 
 
 def missing_parameter(claims: pl.DataFrame, laws: Laws) -> pl.Series:

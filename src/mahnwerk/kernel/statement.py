@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 import polars as pl
 
-from mahnwerk.frames import Book, Component, FactKind
+from mahnwerk.frames import Book, ClaimKind, Component, FactKind
 from mahnwerk.kernel.allocation import Replay, ReplaySettings, replay
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.interest import interest_schedule, rate_index
@@ -142,6 +142,16 @@ DEFAULT_SOURCES: Final[Mapping[str, str]] = {
     "default.litigation": "§ 286 Abs. 1 Satz 2 BGB",
     "default.payment_order": "§ 286 Abs. 1 Satz 2 BGB",
 }
+
+
+MARGIN_SOURCES: Final[Mapping[tuple[str, str], str]] = {
+    ("de", "general"): "§ 288 Abs. 1 Satz 2 BGB",
+    ("de", "commercial"): "§ 288 Abs. 2 BGB",
+}
+"""Which half of the margin's statute a claim bears: a consumer never owes under § 288 Abs. 2 BGB."""
+
+_PAYMENT_SOURCE: Final = "§§ 366, 367 BGB"
+_LOAN_PAYMENT_SOURCE: Final = "§ 366, § 497 Abs. 3 BGB"
 
 
 def claim_statement(
@@ -324,7 +334,7 @@ class _Desk:
                 lines.append(self._cost_line(row))
         for row in self.allocations.get(case_id, []):
             if row["claim_id"] == claim_id:
-                lines.append(self._settling_line(row))
+                lines.append(self._settling_line(row, claim))
         for row in self.waived.get(case_id, []):
             if row["claim_id"] == claim_id:
                 lines.append(
@@ -369,7 +379,9 @@ class _Desk:
         law: Law = self.laws[claim["jurisdiction"]]
         rule = rate_rule(claim, is_consumer)
         arose = claim["obligation_arose_on"] or claim["issued_on"]
-        sources = [law.source(rule.parameter, arose, rule.key)]
+        margin = law.source(rule.parameter, arose, rule.key)
+        statute = MARGIN_SOURCES.get((claim["jurisdiction"], rule.key), margin.statute)
+        sources = [replace(margin, statute=statute)]
         if rule.is_base_linked:
             sources.append(law.source("interest.base_rate", row["first_day"]))
         return sources
@@ -389,8 +401,9 @@ class _Desk:
             fact_no=row["fact_no"],
         )
 
-    def _settling_line(self, row: Mapping[str, Any]) -> StatementLine:
+    def _settling_line(self, row: Mapping[str, Any], claim: Mapping[str, Any]) -> StatementLine:
         kind = FactKind(self.facts[(row["case_id"], row["fact_no"])]["kind"])
+        source = _LOAN_PAYMENT_SOURCE if claim["kind"] == ClaimKind.CONSUMER_LOAN else _PAYMENT_SOURCE
         name = kind.name.lower()
         return StatementLine(
             row["claim_id"],
@@ -400,7 +413,7 @@ class _Desk:
             f"statement.{name}",
             -row["amount_cents"],
             first_day=row["effective_on"],
-            source="§§ 366, 367 BGB" if kind is FactKind.PAYMENT_RECEIVED else "",
+            source=source if kind is FactKind.PAYMENT_RECEIVED else "",
             fact_no=row["fact_no"],
         )
 
@@ -427,9 +440,13 @@ class _Desk:
 
 def _statute(rule_id: str, sources: list[Source]) -> str:
     rule = RULES.get(rule_id)
-    if sources:
-        return ", ".join(dict.fromkeys(source.statute for source in sources))
-    return rule.statute if rule else ""
+    own = rule.statute if rule else ""
+    if not sources:
+        return own
+    statutes = [source.statute for source in sources]
+    if rule_id == "interest.litigation":  # § 291 is the ground; § 288 only lends the rate
+        statutes.insert(0, own)
+    return ", ".join(dict.fromkeys(statutes))
 
 
 def _by_case(frame: pl.DataFrame) -> dict[int, list[dict[str, Any]]]:
