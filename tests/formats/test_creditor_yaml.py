@@ -71,9 +71,21 @@ def test_an_agency_shows_its_registration() -> None:
     text = GOOD.replace(
         "role: self",
         "role: agency\nregistration: {number: 3712-I-77, authority: Bundesamt für Justiz, "
-        "authority_address: [Adenauerallee 99–103, 53113 Bonn], authority_contact: rdg@bfj.bund.de}",
+        "authority_address: [Adenauerallee 99–103, 53113 Bonn], authority_contact: rdg@bfj.bund.de}\n"
+        'client: {name: Möbelhaus Grünwald GmbH, street: Lindenallee 12, postcode: "70173", city: Stuttgart, '
+        "subject: Kauf von Möbeln}",
     )
     creditor = parse_creditor(text, "agency.yaml")
     assert creditor.role is Role.AGENCY
     assert creditor.registration is not None
     assert creditor.registration.authority_address == ("Adenauerallee 99–103", "53113 Bonn")
+    assert creditor.client is not None
+    assert (creditor.client.name, creditor.client.city) == ("Möbelhaus Grünwald GmbH", "Stuttgart")
+
+
+def test_an_agency_says_for_whom_and_for_what() -> None:
+    text = GOOD.replace("role: self", "role: agency")
+    with pytest.raises(FormatError) as raised:
+        parse_creditor(text, "agency.yaml")
+    for name in ("registration.authority_address", "client.name", "client.city", "client.subject"):
+        assert f"- {name}: needed" in str(raised.value)

@@ -69,6 +69,15 @@ KEYS: Final = (
     Key("role", "text", "own (also: self, lender), agency, assignee or marketplace.", True, "own"),
     Key("mandate_given_on", "date", "When an agency was hired or the claims were assigned.", False,
         "2026-01-15"),
+    Key("client.name", "text",
+        "For whom an agency collects, from whom an assignee bought, or who runs the marketplace."),
+    Key("client.street", "text", "Its street with house number (§ 13a Abs. 1 Nr. 1 RDG)."),
+    Key("client.address_extra", "text", "A second line."),
+    Key("client.postcode", "text", "In quotes."),
+    Key("client.city", "text", "Town."),
+    Key("client.subject", "text",
+        "What its contracts are about, in words a debtor knows (§ 13a Abs. 1 Nr. 2 RDG).", False,
+        "Kauf von Keramik im Onlineshop lindenhof.example"),
     Key("registration.number", "text", "Registration under § 10 RDG. Needed by agency and assignee."),
     Key("registration.authority", "text", "Name of the supervisory authority (§ 13a Abs. 1 Nr. 8 RDG)."),
     Key("registration.authority_address", "list", "Its address, line by line."),
@@ -107,6 +116,18 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Client:
+    """Whose claims these are, or were, where somebody else writes; of a marketplace its operator."""
+
+    name: str
+    street: str
+    address_extra: str
+    postcode: str
+    city: str
+    subject: str
+
+
+@dataclass(frozen=True)
 class CreditorFile:
     """A creditor file, checked. Missing texts are ""; `values` holds every key as a flat mapping."""
 
@@ -137,6 +158,7 @@ class CreditorFile:
     letter_cost_cents: Mapping[Channel, int]  # empty = the procedure's
     logo: str  # path as written, relative to the file; "" = none
     feeds: tuple[Feed, ...] = ()
+    client: Client | None = None
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -251,6 +273,9 @@ def _check_contact(flat: Mapping[str, Any]) -> list[str]:
     return []
 
 
+_CLIENT_NEEDED: Final = ("client.name", "client.street", "client.postcode", "client.city", "client.subject")
+
+
 def _check_role(flat: Mapping[str, Any]) -> list[str]:
     role = ROLES.get(plain(flat["role"]))
     if role is None:
@@ -259,17 +284,20 @@ def _check_role(flat: Mapping[str, Any]) -> list[str]:
             f"role: „{flat['role']}“ is not known; write one of {', '.join(ROLES)}."
             + (f" Did you mean {hint}?" if hint else "")
         ]
-    names = ("number", "authority", "authority_contact")
+    names = ("number", "authority", "authority_address", "authority_contact")
     absent = [name for name in names if not flat.get(f"registration.{name}")]
     has_some = len(absent) < len(names)
-    if role in (Role.AGENCY, Role.ASSIGNEE) and absent:
+    if role in (Role.AGENCY, Role.ASSIGNEE):
+        needed = [f"registration.{name}" for name in absent]
+        needed += [name for name in _CLIENT_NEEDED if not flat.get(name)]
         return [
-            f"registration.{name}: needed for role {flat['role']} (§ 13a Abs. 1 RDG asks for it in the first "
-            "letter)."
-            for name in absent
+            f"{name}: needed for role {flat['role']} (§ 13a Abs. 1 RDG asks for it in the first letter)."
+            for name in needed
         ]
     if has_some and absent:
         return [f"registration.{name}: missing; a registration is whole or absent." for name in absent]
+    if any(flat.get(name) for name in _CLIENT_NEEDED) and not flat.get("client.name"):
+        return ["client.name: missing; without it the rest of client says nothing."]
     return []
 
 
@@ -303,6 +331,7 @@ def _built(flat: Mapping[str, Any]) -> CreditorFile:
     number = text("registration.number")
     lines = tuple(str(line) for line in flat.get("registration.authority_address", []))
     authority = (text("registration.authority"), lines, text("registration.authority_contact"))
+    client = Client(**{name: text(f"client.{name}") for name in Client.__dataclass_fields__})
     costs = {channel: flat.get(f"letter_cost_cents.{channel}") for channel in Channel}
     return CreditorFile(
         key=text("key"),
@@ -332,5 +361,6 @@ def _built(flat: Mapping[str, Any]) -> CreditorFile:
         letter_cost_cents={channel: cents for channel, cents in costs.items() if cents is not None},
         logo=text("logo"),
         feeds=tuple(Feed(str(feed["name"]), feed["max_age_days"]) for feed in flat.get("feeds", [])),
+        client=client if client.name else None,
         values=flat,
     )

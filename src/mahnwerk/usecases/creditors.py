@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -172,7 +172,9 @@ def _profile(told: CreditorFile, chosen: Mapping[str, str]) -> dict[str, Any]:
         "email",
         "hours",
     ]
-    return {**{name: getattr(told, name) for name in names}, "procedures": dict(chosen)}
+    plain = {name: getattr(told, name) for name in names}
+    client = asdict(told.client) if told.client is not None else {}
+    return {**plain, "client": client, "procedures": dict(chosen)}
 
 
 def _warnings(book: OpenBook, told: CreditorFile, chosen: Mapping[str, str]) -> list[str]:
