@@ -10,7 +10,7 @@ from babel.numbers import format_currency
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mahnwerk.letters.formatting import clean, country_line, day_long, day_short, money, percent
+from mahnwerk.letters.formatting import clean, country_line, day_long, day_short, money, percent, statute
 from mahnwerk.letters.model import LetterError
 
 
@@ -58,6 +58,21 @@ def test_days_agree_with_a_kept_library(day: date) -> None:
     assert day_long(day, "de").replace("\u00a0", " ") == format_date(day, "d. MMMM yyyy", locale="de")
     assert day_long(day, "en").replace("\u00a0", " ") == format_date(day, "d MMMM yyyy", locale="en")
     assert day_short(day, "de") == format_date(day, "dd.MM.yyyy", locale="de")
+
+
+@pytest.mark.parametrize(
+    ("german", "english"),
+    [
+        ("§ 288 Abs. 1 Satz 2 BGB, § 247 BGB", "§ 288 (1) sentence 2 BGB, § 247 BGB"),
+        ("§§ 280 Abs. 1, 2, 286 BGB", "§§ 280 (1) (2), 286 BGB"),
+        ("§ 286 Abs. 2 Nr. 1 BGB", "§ 286 (2) no. 1 BGB"),
+        ("§§ 366, 367 BGB", "§§ 366, 367 BGB"),
+        ("Nr. 1000 Nr. 2 VV RVG, § 31b RVG", "no. 1000 no. 2 VV RVG, § 31b RVG"),
+    ],
+)
+def test_citations_in_each_language(german: str, english: str) -> None:
+    assert statute(german, "de") == german
+    assert statute(german, "en") == english
 
 
 def test_country_in_capitals() -> None:

@@ -21,7 +21,7 @@ from mahnwerk.frames import Role
 from mahnwerk.letters.check import refusals
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.glyphs import undrawable
-from mahnwerk.letters.model import DEMANDING, Letter, LetterError, Party
+from mahnwerk.letters.model import DEMANDING, InterestRow, Letter, LetterError, Line, Party
 from mahnwerk.letters.render import PDF_STANDARDS, render
 
 MM = 72 / 25.4
@@ -76,7 +76,7 @@ def test_standards_are_declared_and_the_document_is_tagged() -> None:
     assert re.search(r"pdfaid:part[>=\"]+3", meta)
     assert re.search(r"pdfaid:conformance[>=\"]+A", meta)
     assert reader.metadata is not None
-    assert reader.metadata.title == "Zweite Mahnung zu Ihren zwei Rechnungen"
+    assert reader.metadata.title == "Zweite Mahnung zu Rechnung 2026-0877, mit Übersicht"
     assert str(catalog["/ViewerPreferences"]["/DisplayDocTitle"]) == "True"
 
 
@@ -141,10 +141,10 @@ def test_derivation_is_on_page_two_and_only_two() -> None:
 def test_every_line_of_the_derivation_shows_its_ground() -> None:
     lines = render(samples.second_notice()).text.split("So setzt sich", 1)[1].split("Zinsen im Einzelnen")[0]
     text = " ".join(lines.split())
-    assert "* Rechnung 2026-0877, Berechnung fällig am 23.06.2026, Grundlage § 433 Abs. 2 BGB" in text
+    assert "* Rechnung 2026-0877, fällig am 23.06.2026, § 433 Abs. 2 BGB: 1.249,00 €" in text
     bare = samples.second_notice()
     bare = replace(bare, lines=(replace(bare.lines[0], source=""), *bare.lines[1:]))
-    assert "Grundlage Rechnung vom 09.06.2026" in " ".join(render(bare).text.split())
+    assert "fällig am 23.06.2026, Rechnung vom 09.06.2026" in " ".join(render(bare).text.split())
 
 
 def test_many_invoices_run_over_pages_with_their_head_repeated() -> None:
@@ -239,11 +239,47 @@ def test_marketplace_and_assignee_say_who_they_are() -> None:
 
 def test_default_is_told_plainly_and_only_where_it_begins() -> None:
     text = " ".join(render(samples.letter("dunning_notice", triggers_default=True)).text.split())
-    assert "Wenn Sie bis 5. Dezember 2026 nicht zahlen, sind Sie mit dem offenen Betrag im Verzug." in text
+    assert "Wenn Sie bis zum 5. Dezember 2026 nicht zahlen, sind Sie danach mit" in text
+    assert "mit dem offenen Betrag im Verzug." in text
     first, second = samples.item("A-1", triggers_default=True), samples.item("A-2")
     some = render(samples.letter("dunning_notice", items=(first, second), triggers_default=True)).text
-    assert "auch mit Rechnung A-1 im Verzug" in " ".join(some.split())
+    assert "sind Sie danach mit Rechnung A-1 im Verzug" in " ".join(some.split())
+    assert "auch mit" not in some  # A-2 is not in default, so nothing is added to anything
     assert "§ 286" not in render(samples.letter("dunning_notice")).text
+
+
+def test_items_of_another_step_are_not_called_by_this_one() -> None:
+    first, second = samples.item("A-1", step="final_notice"), samples.item("A-2", step="dunning_notice")
+    rendered = render(samples.letter("final_notice", items=(first, second)))
+    text = " ".join(rendered.text.split())
+    assert rendered.subject == "Abschließende Mahnung zu Rechnung A-1, mit Übersicht"
+    assert "entscheiden wir bei Rechnung A-1, ob wir die Forderung abgeben" in text
+    assert "nach mehreren Schreiben" not in text
+    many = tuple(samples.item(f"A-{number}", step="final_notice") for number in range(4))
+    assert "zu vier Rechnungen, mit" in render(samples.letter("final_notice", items=(*many, second))).subject
+
+
+def test_page_two_says_since_when_and_why_a_claim_is_in_default() -> None:
+    began, why = date(2026, 11, 4), "§ 286 Abs. 2 Nr. 1 BGB"
+    item = samples.item("A-1", interest_open_cents=10, default_since=began, default_source=why)
+    rate = "§ 288 Abs. 1 Satz 2 BGB, § 247 BGB"
+    lines = (
+        Line("principal", 8_490, invoice_number="A-1"),
+        Line("interest", 10, "interest.default", "Zinsen", "A-1", source=rate),
+    )
+    rows = (InterestRow("A-1", date(2026, 11, 4), date(2026, 11, 10), 7, 8_490, 65_200, 10),)
+    letter = samples.letter("second_notice", items=(item,), lines=lines, interest_rows=rows)
+    text = " ".join(render(letter).text.split())
+    assert "fällig am 03.11.2026, im Verzug seit 04.11.2026 (§ 286 Abs. 2 Nr. 1 BGB)" in text
+    assert "Basiszinssatz (§ 247 BGB) plus 5 Prozentpunkte (§ 288 Abs. 1 BGB)" in text
+    assert "Kommt der Betrag bis zum 5. Dezember 2026 an, verlangen wir" in text
+    assert "act/act" not in text
+    english = " ".join(render(replace(letter, language="en")).text.split())
+    assert "in default since 4 Nov 2026 (§ 286 (2) no. 1 BGB)" in english
+    assert "§ 288 (1) sentence 2 BGB" in english
+    assert "Abs." not in english
+    loan = replace(lines[1], source="§ 497 Abs. 4 Satz 1 BGB, § 247 BGB")
+    assert "5 Prozentpunkte" not in render(replace(letter, lines=(lines[0], loan))).text
 
 
 def test_paid_letters_never_say_nought_is_open() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mahnwerk.frames import Role
 from mahnwerk.letters.context import Context, has_derivation
 from mahnwerk.letters.document import Table
-from mahnwerk.letters.formatting import clean, day_long, day_short, number, percent
+from mahnwerk.letters.formatting import clean, day_long, day_short, number, percent, statute
 from mahnwerk.letters.model import Item, Line, Party, Payment
 
 
@@ -16,7 +16,7 @@ def items_table(context: Context) -> Table:
     head = tuple(word(f"items/{key}") for key in ("invoice", "issued", "due", "status", "original", "open"))
     return Table(
         kind="items",
-        title=word("items/title"),
+        title=context.one("items/title"),
         intro="",
         head=head,
         align="llllrr",
@@ -27,7 +27,7 @@ def items_table(context: Context) -> Table:
 
 def _item_row(context: Context, item: Item) -> tuple[str, ...]:
     language = context.letter.language
-    status = clean(item.status) or (context.one(f"status/{item.step}") if item.step else "")
+    status = clean(item.status) or context.one(f"status/{item.step or 'listed'}")
     return (
         clean(item.invoice_number),
         day_short(item.issued_on, language),
@@ -108,7 +108,7 @@ def _source(context: Context, line: Line) -> str:
     """The statute; for the invoice itself, which needs none, its own date."""
     item = context.item_of(line)
     if line.source or item is None:
-        return clean(line.source)
+        return statute(clean(line.source), context.letter.language)
     word = context.wording.word
     issued = day_short(item.issued_on, context.letter.language)
     return f"{word('items/invoice')} {word('annex/of_word')} {issued}"
@@ -120,7 +120,12 @@ def _basis(context: Context, line: Line) -> str:
     language = letter.language
     item = context.item_of(line)
     if item is not None:
-        return f"{word('annex/due_word')} {day_short(item.due_on, language)}"
+        due = f"{word('annex/due_word')} {day_short(item.due_on, language)}"
+        if item.default_since is None or item.default_since > letter.as_of_on:
+            return due
+        source = statute(clean(item.default_source), language)
+        since = f"{word('annex/default_word')} {day_short(item.default_since, language)}"
+        return f"{due}, {since}{f' ({source})' if source else ''}"
     parts = []
     if line.base_cents is not None:
         parts.append(f"{word('annex/on')} {context.money(line.base_cents)}")
@@ -147,7 +152,7 @@ def _interest_table(context: Context) -> Table:
     return Table(
         kind="interest",
         title=word("annex/interest_title"),
-        intro=context.one("annex/interest_intro"),
+        intro=_interest_intro(context),
         head=(word("items/invoice"), *(word(f"annex/{key}") for key in keys)),
         align="lllrrrr",
         rows=tuple(
@@ -164,6 +169,14 @@ def _interest_table(context: Context) -> Table:
         ),
         sums=((word("annex/sum"), context.money(total), True),),
     )
+
+
+def _interest_intro(context: Context) -> str:
+    """How interest is reckoned, and that a payment in time stops it (`paid_as_demanded`)."""
+    parts = [context.one("annex/interest_intro")]
+    if context.letter.is_demanding and context.letter.pay_by is not None:
+        parts.append(context.one("annex/interest_stops"))
+    return " ".join(parts)
 
 
 def _payments_table(context: Context) -> Table:
@@ -213,8 +226,9 @@ def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
     registration = letter.registration
     if registration is None:
         return tuple(rows)
-    if registration.higher_rate_ground:
-        rows.append((word("legal/higher_rate"), clean(registration.higher_rate_ground)))
+    if registration.higher_rate_ground or any(x.rule_id == "interest.agreed_default" for x in letter.lines):
+        ground = clean(registration.higher_rate_ground) or word("legal/higher_rate_agreed")
+        rows.append((word("legal/higher_rate"), ground))
     if has_costs and not registration.is_input_tax_deductible:
         rows.append((word("legal/vat"), word("legal/vat_text")))
     if registration.is_address_researched:

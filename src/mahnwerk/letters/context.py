@@ -12,6 +12,8 @@ from mahnwerk.letters.model import Item, Letter, Line
 from mahnwerk.letters.reference import spaced
 from mahnwerk.letters.wording import PLACEHOLDERS, Wording
 
+NAMED_AT_MOST: Final = 3
+"""More invoices than this are counted instead of named in a sentence."""
 ITEMS_ON_FIRST_PAGE: Final = 6
 """More rows than this move to the next page, so that the first stays one calm page."""
 
@@ -34,6 +36,17 @@ class Context:
     def item_of(self, line: Line) -> Item | None:
         """The listed claim that a principal line stands for."""
         return self._items.get(line.invoice_number) if line.component == "principal" else None
+
+    @cached_property
+    def _own_items(self) -> list[Item]:
+        """The demanded claims that stand at this letter's own step; the others are told along."""
+        return [item for item in self.letter.demanded_items if item.step == self.letter.template]
+
+    @property
+    def _has_legal_rate(self) -> bool:
+        """Whether all default interest shown is base rate + 5 or + 9 points, so that words may say so."""
+        sources = [line.source for line in self.letter.lines if line.rule_id == "interest.default"]
+        return bool(sources) and all("§ 288" in source or "§ 497 Abs. 1" in source for source in sources)
 
     @cached_property
     def flags(self) -> frozenset[str]:
@@ -71,6 +84,8 @@ class Context:
             "derivation": has_derivation(letter),
             "table_apart": len(letter.items) > ITEMS_ON_FIRST_PAGE,
             "undemanded": len(demanded) < len(letter.items),
+            "mixed": letter.is_demanding and 0 < len(self._own_items) < len(demanded),
+            "legal_rate": self._has_legal_rate,
         }
         return frozenset(name for name, holds in truths.items() if holds)
 
@@ -109,7 +124,8 @@ class Context:
             "default_invoices": _listed(
                 [item for item in letter.demanded_items if item.triggers_default], language
             ),
-            "day_count": clean(letter.day_count),
+            "own_invoices": self._own_invoices(),
+            "day_count": self._day_count(),
         }
         values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer()
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
@@ -119,6 +135,19 @@ class Context:
         """Small numbers as words, as prose has them."""
         path = f"numbers/{count}"
         return self.wording.word(path) if path in self.wording.texts else number(count, self.letter.language)
+
+    def _own_invoices(self) -> str:
+        """The invoices of this very step, by number while they are few; the table shows the rest."""
+        if len(self._own_items) <= NAMED_AT_MOST:
+            return _listed(self._own_items, self.letter.language)
+        word = "Rechnungen" if self.letter.language == "de" else "invoices"
+        return f"{self._count(len(self._own_items))} {word}"
+
+    def _day_count(self) -> str:
+        """The convention in words, since `act/act` says nothing to most people."""
+        path = f"day_counts/{self.letter.day_count}"
+        known = path in self.wording.texts
+        return self.wording.word(path) if known else clean(self.letter.day_count)
 
     def _offer(self) -> dict[str, str]:
         offer, language = self.letter.offer, self.letter.language

@@ -6,6 +6,7 @@ microseconds for each.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date
 from functools import lru_cache
@@ -60,6 +61,23 @@ def day_short(day: date, language: str) -> str:
     if language == "de":
         return f"{day.day:02d}.{day.month:02d}.{day.year}"
     return f"{day.day}{_NARROW}{_MONTHS['en'][day.month - 1][:3]}{_NARROW}{day.year}"
+
+
+_STATUTE_WORDS: Final = ((" Satz ", " sentence "), ("Nr. ", "no. "), (" und ", " and "))
+
+
+def statute(text: str, language: str) -> str:
+    """A German citation as the language writes it: `§ 288 (1) sentence 2 BGB`."""
+    if language == "de":
+        return text
+    text = re.sub(r" Abs\. (\d+)(?:, (\d+)(?=,))?", _subsections, text)
+    for german, english in _STATUTE_WORDS:
+        text = text.replace(german, english)
+    return text
+
+
+def _subsections(found: re.Match[str]) -> str:
+    return "".join(f" ({part})" for part in found.groups() if part)
 
 
 def number(count: int, language: str) -> str:

@@ -122,6 +122,7 @@ class Item:
     share of this letter's cost. step: the claim's own step after this letter (a template id) or "".
     is_demanded: False = listed for information (disputed, not yet due), not part of the demand.
     ground, contract_on: concrete subject and date of the contract (§ 13a Abs. 1 Nr. 2 RDG).
+    default_since, default_source: first day of default and its statute, where default has begun.
     """
 
     invoice_number: str
@@ -137,6 +138,8 @@ class Item:
     is_demanded: bool = True
     ground: str = ""
     contract_on: date | None = None
+    default_since: date | None = None
+    default_source: str = ""
 
     @property
     def open_cents(self) -> int:

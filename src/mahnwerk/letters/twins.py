@@ -15,7 +15,8 @@ _STYLE: Final = (
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;vertical-align:top;"
     "border-bottom:1px solid #8886}.r{text-align:right;font-variant-numeric:tabular-nums}"
     ".amount{font-size:1.8rem;font-weight:600}.box{border:1px solid #8888;border-radius:.5rem;padding:1rem}"
-    ".wide{overflow-x:auto}h1{font-size:1.3rem}h2{font-size:1.05rem;margin-bottom:.2rem}"
+    "tbody th{font-weight:400}.wide{overflow-x:auto}"
+    "h1{font-size:1.3rem}h2{font-size:1.05rem;margin-bottom:.2rem}"
     "dt{font-weight:600}dd{margin:0 0 .4rem}"
 )
 
@@ -60,15 +61,21 @@ def _table_lines(table: Table) -> list[str]:
     if table.intro:
         lines.append(_wrapped(table.intro))
     for row in table.rows:
+        if table.kind == "lines":  # each value says itself what it is
+            entry = f"{', '.join(part for part in row[:-1] if part)}: {row[-1]}"
+            lines.append(_entry(entry))
+            continue
         first, *others = row
         named = [f"{name} {value}" for name, value in zip(table.head[1:], others, strict=True) if value]
-        start = first if table.kind == "lines" or not first else f"{table.head[0]} {first}"
+        start = f"{table.head[0]} {first}" if first else ""
         entry = ", ".join(part for part in (start, *named) if part)
-        lines.append(
-            textwrap.fill(entry, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=False)
-        )
+        lines.append(_entry(entry))
     lines += [f"{label}: {amount}" for label, amount, _ in table.sums]
     return lines
+
+
+def _entry(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=False)
 
 
 def html_twin(document: Document) -> str:
@@ -122,7 +129,8 @@ def _table_html(table: Table) -> str:
     )
     rows = "".join(
         "<tr>"
-        + "".join(cell("td", value, side) for value, side in zip(row, table.align, strict=True))
+        + cell("th", row[0], table.align[0], ' scope="row"')
+        + "".join(cell("td", value, side) for value, side in zip(row[1:], table.align[1:], strict=True))
         + "</tr>"
         for row in table.rows
     )
@@ -132,6 +140,8 @@ def _table_html(table: Table) -> str:
     )
     intro = f"<p>{escape(table.intro)}</p>" if table.intro else ""
     return (
-        f'<h2>{escape(table.title)}</h2>{intro}<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<h2>{escape(table.title)}</h2>{intro}"
+        f'<div class="wide" role="region" tabindex="0" aria-label="{escape(table.title)}">'
+        f"<table><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody>{f'<tfoot>{sums}</tfoot>' if sums else ''}</table></div>"
     )

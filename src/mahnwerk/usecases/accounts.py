@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Book
+from mahnwerk.kernel.rates import default_rate
 from mahnwerk.kernel.rules import RULES
 from mahnwerk.kernel.statement import Statement, StatementLine, claim_statements
 from mahnwerk.law import Laws
@@ -87,11 +88,11 @@ def accounts(
     found = claim_statements(book, laws, on, case_ids, defaults)
     cases = {row["case_id"]: row for row in book.cases.iter_rows(named=True)}
     claims = {row["claim_id"]: row for row in book.claims.iter_rows(named=True)}
-    return {case_id: _account(one, cases[case_id], claims) for case_id, one in found.items()}
+    return {case_id: _account(one, cases[case_id], claims, laws) for case_id, one in found.items()}
 
 
 def _account(
-    statement: Statement, case: Mapping[str, Any], claims: Mapping[int, Mapping[str, Any]]
+    statement: Statement, case: Mapping[str, Any], claims: Mapping[int, Mapping[str, Any]], laws: Laws
 ) -> Account:
     language = case["language"]
     numbers = {row.claim_id: row.invoice_number for row in statement.claims}
@@ -105,6 +106,7 @@ def _account(
                 **asdict(row),
                 "kind": claims[row.claim_id]["kind"],
                 "obligation_arose_on": claims[row.claim_id]["obligation_arose_on"],
+                "default_rate_ppm": _default_rate(claims[row.claim_id], case, laws, statement.on),
             }
             for row in statement.claims
         ],
@@ -119,6 +121,12 @@ def _account(
         day_count=statement.day_count,
         law_gaps=sorted({row.law_gap for row in statement.claims if row.law_gap}),
     )
+
+
+def _default_rate(claim: Mapping[str, Any], case: Mapping[str, Any], laws: Laws, on: dt.date) -> int | None:
+    """What the claim bears once in default: as agreed, else as the law says; None = not known."""
+    agreed: int | None = claim["agreed_default_rate_ppm"]
+    return default_rate(claim, case["is_consumer"], laws, on) if agreed is None else agreed
 
 
 def _line(

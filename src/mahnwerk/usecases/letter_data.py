@@ -31,14 +31,24 @@ OFFER_FROM_CENTS: Final = 5_000
 INSTALMENT_CENTS: Final = 2_500
 INSTALMENTS_MAX: Final = 6
 GROUNDS: Final = {
-    ClaimKind.GOODS_OR_SERVICES: "Vertrag über Waren oder Leistungen",
-    ClaimKind.RENT: "Mietvertrag",
-    ClaimKind.LOAN: "Darlehensvertrag",
-    ClaimKind.CONSUMER_LOAN: "Verbraucherdarlehensvertrag",
-    ClaimKind.REAL_ESTATE_CONSUMER_LOAN: "Immobiliar-Verbraucherdarlehensvertrag",
-    ClaimKind.DAMAGES: "Schadensersatz",
-    ClaimKind.OTHER: "Vertrag",
+    ClaimKind.GOODS_OR_SERVICES: ("Vertrag über Waren oder Leistungen", "contract for goods or services"),
+    ClaimKind.RENT: ("Mietvertrag", "tenancy agreement"),
+    ClaimKind.LOAN: ("Darlehensvertrag", "loan agreement"),
+    ClaimKind.CONSUMER_LOAN: ("Verbraucherdarlehensvertrag", "consumer loan agreement"),
+    ClaimKind.REAL_ESTATE_CONSUMER_LOAN: (
+        "Immobiliar-Verbraucherdarlehensvertrag",
+        "consumer loan agreement relating to residential property",
+    ),
+    ClaimKind.DAMAGES: ("Schadensersatz", "damages"),
+    ClaimKind.OTHER: ("Vertrag", "contract"),
 }
+"""What a debt is for, in German and English."""
+SETTLED: Final = {
+    "principal": ("auf die Hauptforderung", "towards the principal"),
+    "interest": ("auf Zinsen", "towards interest"),
+    "costs": ("auf Kosten", "towards costs"),
+}
+"""What a payment settled, in German and English."""
 
 
 class Incomplete(Exception):  # noqa: N818 - an answer, not an accident
@@ -83,7 +93,7 @@ def message_letter(
         The creditor has no account, address or contact.
     """
     mine = full.of_claims({item["claim_id"] for item in items})
-    listed = _items(mine, items, procedure, on)
+    listed = _items(mine, items, procedure, subject_of(creditor))
     demand = sum(item.open_cents for item in listed)
     step = next(step for step in procedure.steps if step.id == measure["step_id"])
     letter = Letter(
@@ -110,6 +120,7 @@ def message_letter(
         triggers_default=any(item["triggers_default"] for item in items),
         default_rate_ppm=_rate(mine),
         day_count=mine.day_count,
+        is_consumer_credit=is_consumer_credit(mine),
         offer=_offer(demand, measure["pay_by"]) if "instalment_plan" in step.offers else None,
     )
     shown = {**mine.as_dict(), "demand_cents": demand, "pay_by": measure["pay_by"]}
@@ -134,7 +145,7 @@ def template_of(procedure: Procedure, step_id: str) -> str:
 
 
 def _items(
-    mine: Account, items: Sequence[Mapping[str, Any]], procedure: Procedure, on: dt.date
+    mine: Account, items: Sequence[Mapping[str, Any]], procedure: Procedure, subject: str
 ) -> list[Item]:
     """The claims a message lists; a disputed part is not asked for and not shown as owed."""
     by_claim = {item["claim_id"]: item for item in items}
@@ -153,8 +164,10 @@ def _items(
                 costs_open_cents=row["costs_open_cents"],
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
-                ground=ground(row["kind"]),
+                ground=ground(row["kind"], mine.language, subject),
                 contract_on=row["obligation_arose_on"] or row["issued_on"],
+                default_since=row["default_began_on"],
+                default_source=row["default_source"],
             )
         )
     return found
@@ -169,7 +182,7 @@ def lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
             component=row["component"],
             amount_cents=row["amount_cents"],
             rule_id=row["rule_id"] if row["component"] in ("interest", "costs") else "",
-            label="" if row["component"] == "principal" else row["label"],
+            label=_label(row, mine.language),
             invoice_number=row["invoice_number"],
             base_cents=row["base_cents"],
             rate_ppm=row["rate_ppm"],
@@ -184,6 +197,21 @@ def lines(mine: Account, costs: Sequence[tuple[int, str, int]]) -> list[Line]:
         if row["amount_cents"]
     ]
     return found
+
+
+def _label(row: Mapping[str, Any], language: str) -> str:
+    """What a line is called; a payment also says what it settled."""
+    if row["component"] == "principal":
+        return ""
+    label = str(row["label"])
+    if row["component"] == "payment" and row["settles"] in SETTLED:
+        return f"{label} {SETTLED[row['settles']][language != 'de']}"
+    return label
+
+
+def is_consumer_credit(mine: Account) -> bool:
+    """Whether § 497 Abs. 3 BGB orders the payments, as the allocation does."""
+    return any(row["kind"] == ClaimKind.CONSUMER_LOAN for row in mine.claims)
 
 
 def _not_asked(mine: Account) -> list[Line]:
@@ -201,9 +229,12 @@ def _not_asked(mine: Account) -> list[Line]:
     ]
 
 
-def ground(kind: int) -> str:
-    """What the debt is for, as § 13a RDG asks."""
-    return GROUNDS[ClaimKind(kind)]
+def ground(kind: int, language: str, subject: str = "") -> str:
+    """What the debt is for: the client's own words, with the kind of contract where it says more."""
+    general = GROUNDS[ClaimKind(kind)][language != "de"]
+    if subject and kind in (ClaimKind.GOODS_OR_SERVICES, ClaimKind.OTHER):
+        return subject
+    return f"{general}, {subject}" if subject else general
 
 
 def interest_rows(mine: Account) -> list[InterestRow]:
@@ -240,8 +271,9 @@ def payments(mine: Account) -> list[Payment]:
 
 
 def _rate(mine: Account) -> int | None:
-    rates = [row["rate_ppm"] for row in mine.schedule if row["rule_id"] == "interest.default"]
-    return rates[-1] if rates else None
+    """The rate that runs, or would run, in default; None where the claims differ or it is not known."""
+    rates = {row["default_rate_ppm"] for row in mine.claims}
+    return rates.pop() if len(rates) == 1 else None
 
 
 def _offer(demand: int, pay_by: dt.date | None) -> PlanOffer | None:
@@ -326,10 +358,24 @@ def full_name(person: Mapping[str, str]) -> str:
 
 
 def client(creditor: Mapping[str, Any], role: Role) -> Party | None:
-    """Whose claim it is where somebody else writes."""
-    if role not in (Role.AGENCY, Role.ASSIGNEE):
-        return None
-    return Party(creditor["name"], _address(creditor["profile"]))
+    """Whose claim it is, or was, where somebody else writes; for a marketplace the operator.
+
+    Raises
+    ------
+    Incomplete
+        An agency or assignee that does not say for whom (§ 13a Abs. 1 Nr. 1 RDG).
+    """
+    told = creditor["profile"].get("client") or {}
+    if told.get("name"):
+        return Party(told["name"], _address(told))
+    if role in (Role.AGENCY, Role.ASSIGNEE):
+        raise Incomplete(f"creditor {creditor['key']} lacks client.name (§ 13a Abs. 1 Nr. 1 RDG)")
+    return None
+
+
+def subject_of(creditor: Mapping[str, Any]) -> str:
+    """What the client's contracts are about (§ 13a Abs. 1 Nr. 2 RDG); "" where nobody must be told."""
+    return str((creditor["profile"].get("client") or {}).get("subject", ""))
 
 
 def registration(creditor: Mapping[str, Any]) -> Registration | None:

@@ -77,8 +77,10 @@ def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[
             principal_open_cents=claim["principal_open_cents"],
             interest_open_cents=claim["interest_open_cents"],
             costs_open_cents=claim["costs_open_cents"],
-            ground=letter_data.ground(claim["kind"]),
+            ground=letter_data.ground(claim["kind"], account.language, letter_data.subject_of(creditor)),
             contract_on=claim["obligation_arose_on"] or claim["issued_on"],
+            default_since=claim["default_began_on"],
+            default_source=claim["default_source"],
         )
         for claim in account.claims
     )
@@ -102,5 +104,6 @@ def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[
         interest_rows=tuple(letter_data.interest_rows(account)),
         payments=tuple(letter_data.payments(account)),
         surplus_cents=account.surplus_cents,
+        is_consumer_credit=letter_data.is_consumer_credit(account),
         day_count=account.day_count,
     )
