@@ -71,6 +71,11 @@ def test_the_pdf_itself_passes(make: Any) -> None:
         ("Pay immediately.", "tone.pressure"),
         ("Sie sind ein säumiger Kunde.", "tone.disrespect"),
         ("Das hat Konsequenzen.", "tone.vague_threat"),
+        ("Wir leiten weitere Schritte ein.", "tone.vague_threat"),
+        ("Sie müssen eine Vermögensauskunft abgeben.", "tone.enforcement"),
+        ("Das kann ein Eingehungsbetrug sein.", "tone.arrest"),
+        ("Dann geht die Sache ins Inkasso.", "stage.court"),
+        ("Wir machen das gerichtlich geltend.", "stage.court"),
         ("Wir beantragen einen Mahnbescheid.", "stage.court"),
         ("ZAHLEN SIE ENDLICH DIESEN BETRAG", "tone.capitals"),
         ("Zahlen Sie! Noch heute!", "tone.exclamation"),
@@ -92,6 +97,12 @@ def test_grounds_and_stages_open_what_is_lawful_there() -> None:
     assert "stage.court" not in with_words(words, samples.final_notice())
     bureau = "Eine Meldung an eine Auskunftei unterbleibt, wenn Sie die Forderung bestreiten."
     assert with_words(bureau, samples.second_notice(grounds=frozenset({"credit_bureau"}))) == set()
+    hidden = "Wir melden das einer Auskunftei. " + "Bitte lesen Sie auch den Rest dieses Schreibens. " * 9
+    assert with_words(hidden, samples.second_notice(grounds=frozenset({"credit_bureau"}))) == {
+        "required.bureau_objection"
+    }
+    early = samples.letter("notice_before_due", grounds=frozenset({"credit_bureau"}))
+    assert "tone.credit_bureau" in with_words(bureau, early)
     titled = samples.second_notice(grounds=frozenset({"title"}))
     assert with_words("Es droht die Zwangsvollstreckung.", titled) == set()
     assert "stage.default" in with_words("Sie sind in Verzug.", samples.letter("notice_before_due"))
@@ -154,6 +165,8 @@ def test_an_agency_owes_the_information_of_the_law() -> None:
     good = samples.agency_letter()
     rendered = render(good)
     assert "rdg.client" in rules(replace(good, creditor=None), rendered)
+    itself = replace(good, creditor=replace(good.creditor, name=good.sender.name.upper()))
+    assert "rdg.client" in rules(itself, rendered)
     assert "rdg.registration" in rules(replace(good, registration=None), rendered)
     bare = replace(samples.REGISTRATION, authority_contact="")
     assert "rdg.authority" in rules(replace(good, registration=bare), rendered)
@@ -187,6 +200,10 @@ def test_what_is_cut_out_is_missed(part: str, rule: str) -> None:
 def test_default_must_be_told() -> None:
     letter = samples.letter("dunning_notice")
     assert "required.default" in rules(replace(letter, triggers_default=True), render(letter))
+    since = samples.item(default_since=date(2026, 11, 4), default_source="§ 286 Abs. 2 Nr. 1 BGB")
+    older = samples.second_notice(items=(*samples.second_notice().items[:1], since))
+    assert "§ 286" in render(older).text
+    assert "required.default" in rules(replace(older, triggers_default=True), render(older))
 
 
 def test_long_sentences_are_a_hint_only() -> None:

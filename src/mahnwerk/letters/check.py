@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from mahnwerk.letters.address import address_lines, recipient_name
+from mahnwerk.letters.check_claims import Finding, claim_findings
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
 from mahnwerk.letters.reference import is_rf_reference, spaced
@@ -22,20 +22,12 @@ EXCLAMATIONS_MAX: Final = 1
 SENTENCE_WORDS_MAX: Final = 28
 AVERAGE_WORDS_MAX: Final = 16.0
 CONSUMER_DAYS_MIN: Final = 7
+BUREAU_REACH: Final = 250
+"""How many characters from the word a hint at a bureau must say that objecting stops it."""
 
 _AMOUNT: Final = re.compile(r"(?:€|EUR|CHF)\s?(\d[\d.,’']*)|(\d[\d.,’']*)\s?(?:€|EUR\b|Euro\b|CHF\b)")
 _SENTENCE_END: Final = re.compile(r"(?<!\b\d\.)(?<!\b\d\d\.)(?<=[.!?:])\s")
 _CAPITALS: Final = re.compile(r"(?<!\w)[A-ZÄÖÜ]{4,}(?!\w)")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong. refuses: the letter must not leave; else a hint. rule: stable id."""
-
-    rule: str
-    refuses: bool
-    message: str
-    remedy: str = ""
 
 
 def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[Finding]:
@@ -65,6 +57,8 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
         *_third_party(letter),
         *_address(letter, rendered, by_post),
         *_figures(letter),
+        *claim_findings(letter),
+        *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
         *_forbidden_words(letter, lower, tone),
@@ -121,9 +115,16 @@ def _third_party(letter: Letter) -> Iterator[Finding]:
     """§ 13a Abs. 1 RDG: an agency or assignee owes more information."""
     if not letter.is_third_party:
         return
-    if letter.creditor is None or not letter.creditor.name.strip() or not letter.creditor.address_lines:
+    client = letter.creditor
+    if client is None or not client.name.strip() or not client.address_lines:
         yield _refuse(
             "rdg.client", "Name and address of the first creditor are missing (§ 13a Abs. 1 Nr. 1 RDG)."
+        )
+    elif clean(client.name).casefold() == clean(letter.sender.name).casefold():
+        yield _refuse(
+            "rdg.client",
+            "The first creditor is the sender itself (§ 13a Abs. 1 Nr. 1 RDG).",
+            "Name the client in the creditor file, or take the role own.",
         )
     registration = letter.registration
     if registration is None or not registration.number.strip():
@@ -185,14 +186,30 @@ def _figures(letter: Letter) -> Iterator[Finding]:
         yield _refuse("figure.payments", "What a payment was used for is not the payment.")
     if letter.new_costs_cents > sum(item.costs_open_cents for item in letter.items):
         yield _refuse("figure.new_costs", "The cost of this letter is not among the costs shown.")
-    if letter.new_costs_cents and letter.triggers_default and all(item.triggers_default for item in demanded):
-        yield _refuse("figure.free_first", "The letter that puts in default must be free (§§ 280, 286 BGB).")
     yield from _offer(letter)
     yield from _days(letter)
     if not is_rf_reference(letter.rf_reference):
         yield _refuse("figure.reference", f"The reference {letter.rf_reference!r} fails its check digits.")
     if not _is_iban(letter.sender.iban):
         yield _refuse("figure.iban", "The creditor's IBAN fails its check digits.")
+
+
+def _bureau(letter: Letter, text: str, tone: Tone) -> Iterator[Finding]:
+    """A hint at a credit bureau: not before the first reminder, and told together with how to stop it."""
+    rule = next((each for each in tone.forbidden if each.unless == "credit_bureau"), None)
+    if rule is None or "credit_bureau" not in letter.grounds:
+        return
+    found = rule.pattern.search(text)
+    if found is None:
+        return
+    if letter.template == "notice_before_due":
+        yield _refuse(
+            rule.rule, "Speaks of a credit bureau before the first reminder (§ 31 Abs. 2 Nr. 4 BDSG)."
+        )
+    near = text[max(0, found.start() - BUREAU_REACH) : found.end() + BUREAU_REACH]
+    required = tone.required["bureau_objection"]
+    if not required.pattern.search(near):
+        yield _refuse("required.bureau_objection", required.reason, "Say it in the same paragraph.")
 
 
 def _offer(letter: Letter) -> Iterator[Finding]:
@@ -317,8 +334,6 @@ def _required_words(letter: Letter, text: str, tone: Tone) -> Iterator[Finding]:
         needed += ["default"]
     if letter.is_third_party:
         needed += ["information"]
-    if "credit_bureau" in letter.grounds:
-        needed += ["bureau_objection"]
     for key in needed:
         if not tone.required[key].pattern.search(text):
             yield _refuse(

@@ -1,0 +1,86 @@
+"""Whether the law lets this letter ask for these sums: rules that look at the claims one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mahnwerk.letters.model import Item, Letter, Line
+
+DEFAULT_INTEREST = ("interest.default", "interest.agreed_default")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong. refuses: the letter must not leave; else a hint. rule: stable id."""
+
+    rule: str
+    refuses: bool
+    message: str
+    remedy: str = ""
+
+
+def claim_findings(letter: Letter) -> Iterator[Finding]:
+    """Refuse what no wording can make lawful.
+
+    Parameters
+    ----------
+    letter : what was to be said
+
+    Yields
+    ------
+    Findings for a demand before the due date (§ 271 Abs. 2 BGB), a cost on a claim this very letter puts in
+    default (§§ 280 Abs. 2, 286 BGB), default interest from the due date or earlier or beyond the letter's
+    day (§§ 187 Abs. 1, 286, 288 BGB), the lump sum asked of a consumer (§ 288 Abs. 5 BGB), and, from a
+    third party, interest or costs without their computation (§ 13a Abs. 1 Nr. 3, 5 RDG).
+    """
+    items = {item.invoice_number: item for item in letter.items}
+    if letter.is_demanding and letter.template != "notice_before_due":
+        for item in letter.demanded_items:
+            if item.due_on >= letter.dated_on:
+                message = f"Demands invoice {item.invoice_number}, which is not overdue (§ 271 Abs. 2 BGB)."
+                yield Finding("figure.not_due", True, message, "Leave it out until it is.")
+    yield from _free_first(letter, items)
+    for line in letter.lines:
+        yield from _interest(letter, line, items.get(line.invoice_number))
+        if letter.is_consumer and line.rule_id == "costs.late_payment_lump_sum":
+            message = "Asks a consumer for the lump sum, which only others owe (§ 288 Abs. 5 BGB)."
+            yield Finding("figure.lump_sum", True, message, "Void the cost, or correct the debtor's kind.")
+    if letter.is_third_party:
+        yield from _computation(letter)
+
+
+def _free_first(letter: Letter, items: dict[str, Item]) -> Iterator[Finding]:
+    """No claim bears a cost of the letter that puts it in default; another claim may."""
+    if not (letter.new_costs_cents and letter.triggers_default):
+        return
+    new = [line for line in letter.lines if line.component == "costs" and line.is_new]
+    bearing = [item for line in new if (item := items.get(line.invoice_number))]
+    if any(item.triggers_default for item in bearing) or all(
+        item.triggers_default for item in letter.demanded_items
+    ):
+        yield Finding(
+            "figure.free_first", True, "The letter that puts in default must be free (§§ 280, 286 BGB)."
+        )
+
+
+def _interest(letter: Letter, line: Line, item: Item | None) -> Iterator[Finding]:
+    if line.rule_id not in DEFAULT_INTEREST or item is None:
+        return
+    if line.first_day and line.first_day <= item.due_on:
+        message = f"Invoice {item.invoice_number}: default interest from the due date or earlier (§ 286 BGB)."
+        yield Finding("figure.interest_start", True, message)
+    if line.last_day and line.last_day > letter.dated_on:
+        message = f"Invoice {item.invoice_number}: interest for days that have not come yet."
+        yield Finding("figure.interest_end", True, message)
+
+
+def _computation(letter: Letter) -> Iterator[Finding]:
+    """§ 13a Abs. 1 Nr. 3 and 5 RDG: how interest and costs come about must stand in the letter."""
+    if any(item.interest_open_cents for item in letter.items) and not letter.interest_rows:
+        message = "Interest without its computation: amount, rate and period (§ 13a Abs. 1 Nr. 3 RDG)."
+        yield Finding("rdg.interest", True, message)
+    explained = any(line.component == "costs" and line.rule_id for line in letter.lines)
+    if any(item.costs_open_cents for item in letter.items) and not explained:
+        message = "Costs without their kind and ground (§ 13a Abs. 1 Nr. 5 RDG)."
+        yield Finding("rdg.costs", True, message)
