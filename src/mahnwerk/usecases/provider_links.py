@@ -1,0 +1,276 @@
+"""Pay links: made for a case, shown to the debtor, turned into a checkout of the provider.
+
+A link is worth what is open on the day it is used, or a fixed sum, but never more than is open. Pressing
+the button twice, or on two devices, leads to the same checkout: it is written with its key first, and the
+provider is asked under that key as often as it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import polars as pl
+from django.db import transaction
+
+from mahnwerk.formats import amounts
+from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
+from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
+from mahnwerk.records import ids, load, tenancy
+from mahnwerk.records import providers as records
+from mahnwerk.records.models import (
+    Case,
+    Claim,
+    Creditor,
+    PayLink,
+    PaymentIntent,
+    ProviderAccount,
+)
+from mahnwerk.usecases import clock, provider_accounts
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import case_id_of, decided
+from mahnwerk.usecases.errors import BadInput, NotFound, Refused, UnsafeStart
+from mahnwerk.usecases.failpoints import reached
+from mahnwerk.usecases.opening import OpenBook
+
+RETURN_PAGES: Final = {"done": "done", "cancelled": "cancelled"}
+"""Where a payer may come back to, by key; there is no other way to name a page."""
+MIN_CENTS: Final = 100
+"""Providers take no smaller sums."""
+
+
+class NotPayable(Refused):
+    """Nothing can be paid on this link now."""
+
+
+@dataclass(frozen=True)
+class LinkMade:
+    """A pay link of a case."""
+
+    public_id: str
+    path: str
+    case_reference: str
+    amount_cents: int | None
+    currency: str
+
+
+@dataclass(frozen=True)
+class PayPage:
+    """What the pay page shows: nobody's name but the creditor's. `state` is open, processing or settled."""
+
+    public_id: str
+    creditor: str
+    amount_cents: int
+    currency: str
+    language: str
+    state: str
+    checkout_hosts: tuple[str, ...]
+
+
+def make(
+    book: OpenBook, case: str, *, account: str = "", amount: str = "", invoice_number: str = ""
+) -> LinkMade:
+    """Make a pay link for a case, or for one of its claims; the same wish gives the same open link.
+
+    Raises
+    ------
+    NotFound, BadInput
+    """
+    case_id = case_id_of(book, case)
+    row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
+    chosen = provider_accounts.named(book, account or _only_key(book, row.creditor_id))
+    if chosen.creditor_id != row.creditor_id:
+        raise BadInput(f"account {chosen.key} belongs to another creditor than case {row.case_reference}.")
+    claim_id = None
+    if invoice_number:
+        found = Claim.objects.filter(tenant_id=book.tenant_id, case_id=case_id, invoice_number=invoice_number)
+        claim_id = found.values_list("id", flat=True).first()
+        if claim_id is None:
+            raise NotFound(f"case {row.case_reference} has no claim {invoice_number!r}.")
+    cents = _cents(amount)
+    wish = {"account_id": chosen.id, "case_id": case_id, "claim_id": claim_id, "amount_cents": cents}
+    with transaction.atomic():
+        Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
+        made = PayLink.objects.filter(tenant_id=book.tenant_id, state=PayLink.State.OPEN, **wish).first()
+        if made is None:
+            made = PayLink.objects.create(
+                tenant_id=book.tenant_id,
+                public_id=records.new_public_id(book.tenant_id),
+                currency=row.currency,
+                made_at=clock.now(),
+                **wish,
+            )
+            note(book, "pay_link", case_id=case_id, detail={"link_id": made.id})
+    return LinkMade(made.public_id, f"/pay/{made.public_id}", row.case_reference, cents, row.currency)
+
+
+def _only_key(book: OpenBook, creditor_id: int) -> str:
+    found = ProviderAccount.objects.filter(
+        tenant_id=book.tenant_id, creditor_id=creditor_id, is_active=True
+    ).values_list("key", flat=True)
+    if not found:
+        raise NotFound("the creditor of this case has no provider account.", "Add one: provider add FILE.")
+    return str(found[0]) if len(found) == 1 else ""
+
+
+def _cents(amount: str) -> int | None:
+    if not amount:
+        return None
+    cents = amounts.parse(pl.Series([amount])).row(0, named=True)["cents"]
+    if cents is None or cents < MIN_CENTS:
+        raise BadInput(f"amount {amount!r} cannot be read as a sum of at least 1,00.", "Write 50,00 or 50.")
+    return int(cents)
+
+
+def _find(public_id: str) -> tuple[OpenBook, PayLink]:
+    tenant_id = records.tenant_of(public_id)
+    if tenant_id is not None:
+        tenancy.set_tenant(tenant_id)
+        found = PayLink.objects.filter(tenant_id=tenant_id, public_id=public_id).first()
+        if found is not None:
+            return provider_accounts.web_book(tenant_id, "pay page"), found
+    raise NotFound("There is no such pay link.")
+
+
+def page(public_id: str) -> PayPage:
+    """What to show on a pay link.
+
+    Raises
+    ------
+    NotFound
+    """
+    book, pay_link = _find(public_id)
+    row = Case.objects.get(tenant_id=book.tenant_id, id=pay_link.case_id)
+    cents = payable_cents(book, pay_link)
+    is_processing = pay_link.intents.filter(state=PaymentIntent.State.PROCESSING).exists()
+    state = "processing" if is_processing else "open" if cents else "settled"
+    account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
+    hosts = provider_accounts.gateway(account).checkout_hosts
+    return PayPage(
+        public_id,
+        Creditor.objects.values_list("name", flat=True).get(tenant_id=book.tenant_id, id=row.creditor_id),
+        cents,
+        pay_link.currency,
+        row.language,
+        state,
+        tuple(sorted(hosts)),
+    )
+
+
+def payable_cents(book: OpenBook, pay_link: PayLink) -> int:
+    """What can be paid on the link today: its sum, at most what is open; 0 = nothing."""
+    if pay_link.state == PayLink.State.CLOSED:
+        return 0
+    if pay_link.state == PayLink.State.PAID and pay_link.amount_cents is not None:
+        return 0
+    on = clock.today()
+    cases = load.book(book.tenant_id, case_ids=[pay_link.case_id], on=on)
+    balances = decided(book, on, cases).plan.balances
+    if pay_link.claim_id is not None:
+        balances = balances.filter(pl.col("claim_id") == pay_link.claim_id)
+    cents = int(balances["open_cents"].sum() or 0)
+    cents = min(cents, pay_link.amount_cents) if pay_link.amount_cents is not None else cents
+    return cents if cents >= MIN_CENTS else 0
+
+
+def checkout_url(public_id: str) -> str:
+    """The provider's page on which to pay, made or found again.
+
+    Raises
+    ------
+    NotFound
+        No such link.
+    NotPayable
+        Nothing is open, a payment is under way, or the provider cannot be reached now; trying again is safe.
+    """
+    book, pay_link = _find(public_id)
+    cents = payable_cents(book, pay_link)
+    if not cents:
+        raise NotPayable("There is nothing to pay.")
+    intent = _intent(book, pay_link, cents)
+    if intent.state == PaymentIntent.State.PROCESSING:
+        raise NotPayable("A payment is under way.")
+    if intent.state == PaymentIntent.State.OPEN and intent.url:
+        return str(intent.url)
+    return _ask(book, pay_link, intent)
+
+
+def _intent(book: OpenBook, pay_link: PayLink, cents: int) -> PaymentIntent:
+    """The attempt that still counts, or a new one with its key."""
+    states = PaymentIntent.State
+    with transaction.atomic():
+        PayLink.objects.select_for_update().get(tenant_id=book.tenant_id, id=pay_link.id)
+        mine = pay_link.intents.order_by("-attempt")
+        under_way = mine.filter(state=states.PROCESSING).first()
+        usable = mine.filter(state__in=[states.NEW, states.UNKNOWN, states.OPEN], amount_cents=cents).first()
+        if under_way or usable:
+            return under_way or usable  # type: ignore[return-value]
+        last = mine.first()
+        return PaymentIntent.objects.create(
+            tenant_id=book.tenant_id,
+            account_id=pay_link.account_id,
+            pay_link_id=pay_link.id,
+            attempt=last.attempt + 1 if last else 1,
+            key=ids.new_public_id(),
+            amount_cents=cents,
+            currency=pay_link.currency,
+            asked_at=clock.now(),
+        )
+
+
+def _ask(book: OpenBook, pay_link: PayLink, intent: PaymentIntent) -> str:
+    """Ask the provider for the checkout under the intent's key; a time-out leaves it unknown."""
+    account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
+    gateway = provider_accounts.gateway(account)
+    request = _request(account, pay_link, intent)
+    reached("before checkout")
+    mine = PaymentIntent.objects.filter(id=intent.id, state__in=["new", "unknown"])
+    try:
+        made = gateway.create_payment_link(request)
+    except AnswerUnknown as error:
+        mine.update(state=PaymentIntent.State.UNKNOWN)
+        raise NotPayable("The provider did not answer.", "Try again in a moment.") from error
+    except (NotReached, AddressRefused) as error:
+        raise NotPayable("The provider cannot be reached.", "Try again in a moment.") from error
+    except ProviderRefused as refusal:
+        mine.update(state=PaymentIntent.State.FAILED)
+        note(book, "checkout_refused", case_id=pay_link.case_id, detail={"code": refusal.code[:60]})
+        raise NotPayable("The provider refused the payment.") from refusal
+    reached("after checkout")
+    _check_url(made, gateway.checkout_hosts)
+    mine.update(
+        state=PaymentIntent.State.OPEN,
+        checkout_id=made.checkout_id,
+        payment_id=made.payment_id or None,
+        url=made.url,
+    )
+    return made.url
+
+
+def _check_url(made: Checkout, hosts: frozenset[str]) -> None:
+    """The payer is sent to the provider's own pages, and nowhere else."""
+    parts = urlsplit(made.url)
+    test = provider_accounts.test_server()
+    is_test = bool(test) and parts.scheme == "http" and parts.netloc == test
+    if not is_test and (parts.scheme != "https" or parts.netloc not in hosts):
+        raise UnsafeStart("The provider named a page that is not its own; nobody is sent there.")
+    if made.status not in (Status.OPEN, Status.PROCESSING) or not made.checkout_id:
+        raise NotPayable("This payment is no longer open.", "Try again in a moment.")
+
+
+def _request(account: ProviderAccount, pay_link: PayLink, intent: PaymentIntent) -> CheckoutRequest:
+    case = Case.objects.get(tenant_id=account.tenant_id, id=pay_link.case_id)
+    creditor = Creditor.objects.get(tenant_id=account.tenant_id, id=case.creditor_id)
+    path = f"/pay/{pay_link.public_id}"
+    return CheckoutRequest(
+        key=intent.key,
+        link=pay_link.public_id,
+        amount_cents=intent.amount_cents,
+        currency=intent.currency,
+        description=f"{creditor.name[:80]}, {case.case_reference}",
+        locale=case.language,
+        done_url=provider_accounts.public_url(f"{path}/done"),
+        cancelled_url=provider_accounts.public_url(f"{path}/cancelled"),
+        webhook_url=provider_accounts.public_url(provider_accounts.webhook_path(account)),
+    )

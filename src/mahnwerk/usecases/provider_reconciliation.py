@@ -1,0 +1,225 @@
+"""Every night: what did the provider tell that we have not heard, and what of ours was not answered?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import transaction
+
+from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
+from mahnwerk.gateways.payments import (
+    PaymentProvider,
+    PaymentState,
+    ProviderEvent,
+    ProviderRefused,
+    Status,
+    WebhookForged,
+)
+from mahnwerk.records.models import (
+    Feed,
+    PaymentIntent,
+    ProviderAccount,
+    ProviderPayment,
+    ProviderRefund,
+)
+from mahnwerk.records.models import ProviderEvent as EventRow
+from mahnwerk.usecases import clock, provider_accounts, provider_movements, provider_refunds, providers
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.opening import OpenBook
+
+OVERLAP: Final = dt.timedelta(days=3)
+"""Each listing begins so long before the last one ended: providers list late."""
+LONGEST: Final = dt.timedelta(days=29)
+"""Stripe and PayPal keep events for 30 days; older payments are fetched one by one."""
+FAILURES: Final = (AnswerUnknown, NotReached, AddressRefused, ProviderRefused, WebhookForged)
+
+
+@dataclass
+class Reconciled:
+    """What one account's reconciliation found. `missing` events were told by the listing only."""
+
+    account: str
+    listed: int = 0
+    missing: int = 0
+    applied: int = 0
+    settled_waiting: int = 0
+    refunds_asked: int = 0
+    checkouts_asked: int = 0
+    unmatched: int = 0
+    still_waiting: int = 0
+    is_complete: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def needs_person(self) -> bool:
+        """Something could not be booked, or the provider could not be asked."""
+        return bool(self.unmatched or not self.is_complete)
+
+
+def reconcile(book: OpenBook, *, on: dt.date | None = None, account: str = "") -> list[Reconciled]:
+    """List what each provider knows, and book the difference.
+
+    Parameters
+    ----------
+    on : the day it is done for, kept with the audit trail; None = today
+    account : only this account
+
+    Guarantees
+    ----------
+    Run again, it changes nothing. An account whose provider cannot be asked does not stop the others; its
+    feed grows old instead, and old feeds hold the creditor's cases.
+    """
+    rows = ProviderAccount.objects.filter(tenant_id=book.tenant_id, is_active=True).order_by("key")
+    if account:
+        rows = rows.filter(id=provider_accounts.named(book, account).id)
+    return [_one(book, row, on or clock.today()) for row in rows]
+
+
+def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
+    report = Reconciled(account.key)
+    gateway = provider_accounts.gateway(account)
+    began = clock.now()
+    for step in (_unanswered_refunds, _unanswered_checkouts, _missed_events, _waiting_events):
+        try:
+            step(book, account, gateway, report)
+        except FAILURES as error:
+            report.is_complete = False
+            report.notes.append(f"{step.__name__.strip('_')}: {type(error).__name__}")
+    for payment in ProviderPayment.objects.filter(
+        tenant_id=book.tenant_id,
+        account_id=account.id,
+        asked_refunds__state=ProviderRefund.State.PENDING,
+    ).distinct():
+        provider_refunds.follow(account, payment)
+    mine = EventRow.objects.filter(tenant_id=book.tenant_id, account_id=account.id)
+    report.unmatched = mine.filter(state=EventRow.State.UNMATCHED).count()
+    report.still_waiting = mine.filter(state=EventRow.State.WAITING).count()
+    with transaction.atomic():
+        if report.is_complete:
+            ProviderAccount.objects.filter(id=account.id).update(reconciled_until=began)
+            feeds = Feed.objects.filter(
+                tenant_id=book.tenant_id,
+                creditor_id=account.creditor_id,
+                name=provider_accounts.feed_name(account),
+            )
+            feeds.filter(checked_on__lt=on).update(checked_on=on)
+        detail = {"account_id": account.id, "missing": report.missing, "is_complete": report.is_complete}
+        note(book, "provider_reconcile", on=on, detail=detail)
+    return report
+
+
+def _missed_events(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
+) -> None:
+    """Each event the provider lists is received as if it had just come."""
+    now = clock.now()
+    since = max((account.reconciled_until or account.added_at) - OVERLAP, now - LONGEST)
+    for event in gateway.list_events(since):
+        report.listed += 1
+        _receive(book, account, gateway, event, report)
+
+
+def _receive(
+    book: OpenBook,
+    account: ProviderAccount,
+    gateway: PaymentProvider,
+    event: ProviderEvent,
+    report: Reconciled,
+) -> None:
+    if not event.is_about_money:
+        return
+    received = providers.record(book, account, gateway, event, None, came_by="listing")
+    if received.state != "known":
+        report.missing += 1
+        report.applied += received.state == EventRow.State.APPLIED
+
+
+def _unanswered_refunds(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
+) -> None:
+    rows = ProviderRefund.objects.filter(
+        tenant_id=book.tenant_id,
+        account_id=account.id,
+        state__in=[ProviderRefund.State.NEW, ProviderRefund.State.UNKNOWN],
+    )
+    for row in rows.order_by("id"):
+        report.refunds_asked += 1
+        provider_refunds.ask(book, account, gateway, row)
+
+
+def _unanswered_checkouts(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
+) -> None:
+    """What became of checkouts that are open or under way; a checkout without an answer nobody can use."""
+    states = PaymentIntent.State
+    rows = PaymentIntent.objects.filter(
+        tenant_id=book.tenant_id,
+        account_id=account.id,
+        state__in=[states.OPEN, states.PROCESSING],
+        checkout_id__isnull=False,
+    )
+    for intent in rows.order_by("id"):
+        report.checkouts_asked += 1
+        state = gateway.fetch_checkout(intent.checkout_id or "")
+        if state.status is not Status.OPEN or state.movements:
+            event = state_event(state, intent.checkout_id or "")
+            _receive(book, account, gateway, event, report)
+
+
+def state_event(state: PaymentState, checkout_id: str) -> ProviderEvent:
+    """A state we asked for, as an event named by what it says."""
+    from hashlib import sha256
+
+    said = repr((state.status, sorted((one.kind, one.movement_id) for one in state.movements)))
+    mark = sha256(said.encode()).hexdigest()[:24]
+    return ProviderEvent(
+        f"state:{checkout_id[-60:]}:{mark}",
+        f"state.{state.status}",
+        state.payment_id,
+        checkout_id,
+        state.link,
+        state.status,
+        state.movements,
+    )
+
+
+def _waiting_events(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
+) -> None:
+    """Ask about the payments that events wait for, and apply the events."""
+    rows = EventRow.objects.filter(
+        tenant_id=book.tenant_id, account_id=account.id, state=EventRow.State.WAITING
+    )
+    for row in rows.order_by("id"):
+        told = _asked_again(account, gateway, row)
+        if told is None:
+            continue
+        with transaction.atomic():
+            providers.lock(account)
+            found = [provider_movements.apply(account, movement) for movement in told.movements]
+            row.refresh_from_db()
+            if not found or row.state != EventRow.State.WAITING:
+                continue
+            if row.movements and told.payment_id:
+                providers.apply_waiting(account, told.payment_id)
+                row.refresh_from_db()
+            if row.state == EventRow.State.WAITING:
+                state, because = provider_movements.worst(found)
+                row.payment_id = row.payment_id or told.payment_id
+                if state != provider_movements.WAITING:
+                    providers.settle(account, row, state, because)
+        report.settled_waiting += row.state != EventRow.State.WAITING
+
+
+def _asked_again(account: ProviderAccount, gateway: PaymentProvider, row: EventRow) -> Any:
+    """The state behind a waiting event; None = there is nothing to ask about."""
+    if row.payment_id:
+        return gateway.fetch(row.payment_id)
+    intent = PaymentIntent.objects.filter(
+        tenant_id=account.tenant_id, account_id=account.id, checkout_id=row.checkout_id
+    ).first()
+    if intent is None:
+        return None
+    return gateway.capture(row.checkout_id, f"{intent.key}-capture")
