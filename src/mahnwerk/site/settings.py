@@ -7,6 +7,8 @@ MAHNWERK_MASTER_KEY      32 bytes as 64 hexadecimal digits; or MAHNWERK_MASTER_K
 MAHNWERK_ENV             development (default) or production
 MAHNWERK_DEBUG           1 shows errors in full; refused in production
 MAHNWERK_DB_ROLE         role to take after connecting to PostgreSQL (default: the role of the URL)
+MAHNWERK_PUBLIC_URL      address of the pay pages and webhooks, https://pay.example.org
+MAHNWERK_HOSTS           further host names the web server answers to, separated by commas
 """
 
 from __future__ import annotations
@@ -87,6 +89,17 @@ DATABASES = databases(BOOK)
 DATABASES_OF_BOOK = databases  # for opening another book in the same process
 DATABASE_ROUTERS = ["mahnwerk.records.router.KeysApart"]
 INSTALLED_APPS = ["mahnwerk.records"]
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "mahnwerk.site.urls"
+WSGI_APPLICATION = "mahnwerk.site.wsgi.application"
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    *filter(None, [urlsplit(os.environ.get("MAHNWERK_PUBLIC_URL", "")).hostname]),
+    *filter(None, os.environ.get("MAHNWERK_HOSTS", "").split(",")),
+]
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

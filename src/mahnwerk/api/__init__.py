@@ -1,0 +1,1 @@
+"""What other systems and payers reach by HTTP: webhooks, pay pages. It calls use cases, decides nothing."""
