@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -19,6 +19,7 @@ PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 CENTS_MAX: Final = 10**13
+DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,2})?")
 
 
 class MovementKind(StrEnum):
@@ -230,13 +231,9 @@ class AccountSettings:
 
 def cents(value: object) -> int:
     """Cents of a decimal text such as "10.00". JSON numbers and more than two decimals are refused."""
-    try:
-        exact = Decimal(value) * 100 if isinstance(value, str) else Decimal("NaN")
-    except InvalidOperation:
-        exact = Decimal("NaN")
-    if not exact.is_finite() or exact != int(exact):
+    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
         raise WebhookForged("malformed_amount")
-    return int(exact)
+    return int(Decimal(value) * 100)
 
 
 def decimal_text(amount_cents: int) -> str:
