@@ -255,6 +255,9 @@ def test_items_of_another_step_are_not_called_by_this_one() -> None:
     assert rendered.subject == "Abschließende Mahnung zu Rechnung A-1, mit Übersicht"
     assert "entscheiden wir bei Rechnung A-1, ob wir die Forderung abgeben" in text
     assert "nach mehreren Schreiben" not in text
+    friendly = samples.letter(items=(samples.item("A-3"), second))
+    assert render(friendly).subject == "Zahlungserinnerung zu Rechnung A-3, mit Übersicht"
+    assert "zu Rechnung A-3 eine Mahnung" in " ".join(render(friendly).text.split())
     many = tuple(samples.item(f"A-{number}", step="final_notice") for number in range(4))
     assert "zu vier Rechnungen, mit" in render(samples.letter("final_notice", items=(*many, second))).subject
 

@@ -67,7 +67,8 @@ _STATUTE_WORDS: Final = ((" Satz ", " sentence "), ("Nr. ", "no. "), (" und ", "
 
 
 def statute(text: str, language: str) -> str:
-    """A German citation as the language writes it: `§ 288 (1) sentence 2 BGB`."""
+    """A citation as the language writes it: `§ 288 (1) sentence 2 BGB`; the sign stays with its number."""
+    text = text.replace("§ ", f"§{_NARROW}")
     if language == "de":
         return text
     text = re.sub(r" Abs\. (\d+)(?:, (\d+)(?=,))?", _subsections, text)

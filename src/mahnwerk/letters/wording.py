@@ -90,7 +90,8 @@ def parse_paragraph(raw: object, where: str) -> Paragraph:
             raise LetterError(f"{where}: unknown flag {flag!r}; known: {', '.join(sorted(FLAGS))}")
     if not isinstance(raw, str):
         raise LetterError(f"{where}: must be a text in quotes, is {type(raw).__name__}")
-    parts = tuple(_PLACEHOLDER.split(" ".join(raw.split())))
+    plain = " ".join(raw.split()).replace("§ ", "§\u00a0")  # no line ends between sign and number
+    parts = tuple(_PLACEHOLDER.split(plain))
     for index, part in enumerate(parts):
         if index % 2 and part not in PLACEHOLDERS:
             raise LetterError(

@@ -44,7 +44,7 @@ GROUNDS: Final = {
 }
 """What a debt is for, in German and English."""
 SETTLED: Final = {
-    "principal": ("auf die Hauptforderung", "towards the principal"),
+    "principal": ("auf den Rechnungsbetrag", "towards the invoice amount"),
     "interest": ("auf Zinsen", "towards interest"),
     "costs": ("auf Kosten", "towards costs"),
 }
