@@ -285,6 +285,20 @@ def test_page_two_says_since_when_and_why_a_claim_is_in_default() -> None:
     assert "5 Prozentpunkte" not in render(replace(letter, lines=(lines[0], loan))).text
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"due_on": date(2026, 11, 19)}, "fällig"),
+        ({"due_on": date(2026, 12, 1)}, "noch nicht fällig"),
+        ({"principal_open_cents": 0}, "bezahlt"),
+    ],
+)
+def test_a_statement_says_how_each_claim_stands(changes: dict[str, Any], status: str) -> None:
+    items = (samples.item("A-1", step="", **changes), samples.item("A-2", step=""))
+    text = " ".join(render(samples.letter("statement_of_account", items=items)).text.split())
+    assert f"Stand {status}, Betrag" in text.split("A-2")[0]
+
+
 def test_paid_letters_never_say_nought_is_open() -> None:
     text = render(samples.paid()).text
     assert "Alles bezahlt" in text

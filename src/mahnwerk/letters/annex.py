@@ -27,7 +27,7 @@ def items_table(context: Context) -> Table:
 
 def _item_row(context: Context, item: Item) -> tuple[str, ...]:
     language = context.letter.language
-    status = clean(item.status) or context.one(f"status/{item.step or 'listed'}")
+    status = clean(item.status) or context.one(f"status/{item.step or _state(context, item)}")
     return (
         clean(item.invoice_number),
         day_short(item.issued_on, language),
@@ -36,6 +36,13 @@ def _item_row(context: Context, item: Item) -> tuple[str, ...]:
         context.money(item.original_cents),
         context.money(item.principal_open_cents) if item.principal_open_cents else "–",
     )
+
+
+def _state(context: Context, item: Item) -> str:
+    """What a claim is that no step has reached: paid, not yet due, or due."""
+    if item.open_cents <= 0:
+        return "confirm_paid_in_full"
+    return "upcoming" if item.due_on >= context.letter.as_of_on else "listed"
 
 
 def _item_sums(context: Context) -> tuple[tuple[str, str, bool], ...]:
