@@ -149,7 +149,8 @@ class Case:
             return
         starts = [f["effective_on"] for f in self.facts] + [d.row["issued_on"] for d in self.debts]
         begins = [d.row["agreed_from"] for d in self.debts if d.row["agreed_from"] is not None]
-        day = min([*starts, *begins])
+        letters = [notice["sealed_on"] for notice in self.notices]
+        day = min([*starts, *begins, *letters])
         while day <= on:
             self.live_through(day)
             day += ONE_DAY

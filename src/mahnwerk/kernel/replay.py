@@ -300,7 +300,9 @@ class _Turn:
 
     def _surplus(self, left: Days, is_pay: Flags, is_due: Flags, rank_of: Callable[[Days], Rank]) -> None:
         """Add what is left over to the case's surplus, and set the surplus off against what is due."""
-        pool = np.where(is_pay, 0, self.result.surplus[self.case] + left)
+        # Only these events set a surplus off. Others share a turn with them by chance of other cases.
+        sets_off = np.isin(self.op, [Op.CREDIT, Op.CHARGE, Op.APPLY_SURPLUS])
+        pool = np.where(sets_off, self.result.surplus[self.case] + left, 0)
         spent = np.zeros_like(pool)
         if pool.any():
             every = np.ones(len(self.row), dtype=np.bool_)
