@@ -1,0 +1,202 @@
+"""`direct-debit` and `mandate`: told before, collected once, taken back when the bank says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mahnwerk.cli import output
+from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption, date_text, money
+from mahnwerk.usecases.opening import start_django
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.opening import OpenBook
+
+app = typer.Typer(help="SEPA direct debits: notice, file, status.", no_args_is_help=True)
+mandates = typer.Typer(help="SEPA mandates of debtors.", no_args_is_help=True)
+CreditorOption = Annotated[str, typer.Option("--creditor", help="Key of the creditor.")]
+OnOption = Annotated[
+    dt.datetime | None, typer.Option("--on", formats=DAY_FORMATS, help="The day; else that of the last run.")
+]
+
+
+def _open(book: str, actor: str) -> OpenBook:
+    from mahnwerk.cli.run import default_actor
+
+    start_django()
+    from mahnwerk.usecases.opening import open_book
+
+    return open_book(book, actor=actor or default_actor())
+
+
+@app.command("announce")
+def announce(
+    creditor: CreditorOption,
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what will be collected and when (14 days before, or as the mandate agrees); send these texts.
+
+    Example:
+
+        mahnwerk direct-debit announce --creditor lindenhof
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import direct_debits
+
+    told = direct_debits.announce(opened, creditor, output.day(on))
+    if as_json:
+        output.emit_json([output._plain(row) for row in told])
+        return
+    for row in told:
+        typer.echo(f"{row.case_reference}: {row.text}")
+    typer.echo(f"{len(told)} announced.")
+
+
+@app.command("create")
+def create(
+    creditor: CreditorOption,
+    on: OnOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write pain.008 here; else to the outbox.")
+    ] = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the file for the bank: what was announced and is due. Run again, it is the same file.
+
+    Example:
+
+        mahnwerk direct-debit create --creditor lindenhof --out debits.xml
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import debit_files
+
+    view = debit_files.create(opened, creditor, output.day(on))
+    path = debit_files.write(view, out or opened.place.outbox / f"{view.message_id}.xml")
+    if as_json:
+        output.emit_json({**{k: v for k, v in vars(view).items() if k != "content"}, "path": str(path)})
+        return
+    word = "New file" if view.is_new else "Nothing new; the same file again"
+    typer.echo(f"{word}: {view.message_id}, {view.order_count} orders, {money(view.sum_cents)}: {path}")
+    for line in view.skipped:
+        typer.echo(f"  not collected: {line}")
+
+
+@app.command("status")
+def status(
+    file: Annotated[Path, typer.Argument(help="Status report of the bank (pain.002).")],
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Read what the bank refused: those claims and instalments are open again.
+
+    Example:
+
+        mahnwerk direct-debit status report.xml
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import debit_files
+
+    taken = debit_files.take_status(opened, file, output.day(on))
+    if as_json:
+        output.emit_json(taken)
+    else:
+        typer.echo(
+            f"{taken.message_id}: {taken.refused} refused, {taken.known} known before, "
+            f"{taken.mandates_ended} mandates ended."
+        )
+    if taken.refused or taken.unknown:
+        raise typer.Exit(1)
+
+
+@app.command("book")
+def book_credit(
+    message_id: Annotated[str, typer.Argument(help="Id of the file whose sum the bank credited.")],
+    on: Annotated[dt.datetime, typer.Option("--on", formats=DAY_FORMATS, help="Value date of the credit.")],
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Book the payments of a file that the bank credited as one sum.
+
+    Example:
+
+        mahnwerk direct-debit book MW-DD-20260401-001 --on 2026-04-02
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import debit_files
+
+    booked, there = debit_files.book_credit(opened, message_id, on.date())
+    if as_json:
+        output.emit_json({"booked": booked, "there_already": there})
+        return
+    typer.echo(f"{booked} payments booked; {len(there)} were there already.")
+
+
+@mandates.command("add")
+def add(
+    case: Annotated[str, typer.Argument(help="Case reference.")],
+    reference: Annotated[str, typer.Option("--reference", help="Mandate reference.")],
+    creditor_identifier: Annotated[str, typer.Option("--creditor-identifier", help="DE98ZZZ09999999999.")],
+    signed: Annotated[dt.datetime, typer.Option("--signed", formats=DAY_FORMATS, help="Day of signature.")],
+    iban: Annotated[str, typer.Option("--iban", help="Else the person's.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Account holder; else the person.")] = "",
+    notice_days: Annotated[int, typer.Option("--notice-days", help="Notice agreed, in days.")] = 14,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Keep a signed SEPA mandate. The IBAN is encrypted with the person's key.
+
+    Example:
+
+        mahnwerk mandate add 1-000042 --reference M-42 --creditor-identifier DE98ZZZ09999999999 \\
+            --signed 2026-03-01
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import direct_debits
+
+    row = direct_debits.add_mandate(
+        opened,
+        case,
+        reference=reference,
+        creditor_identifier=creditor_identifier,
+        signed_on=signed.date(),
+        iban=iban,
+        name=name,
+        notice_days=notice_days,
+    )
+    if as_json:
+        output.emit_json({"reference": row.reference, "signed_on": row.signed_on})
+        return
+    typer.echo(f"Mandate {row.reference}, signed {date_text(row.signed_on)}, is kept.")
+
+
+@mandates.command("end")
+def end(
+    case: Annotated[str, typer.Argument(help="Case reference.")],
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """End the mandate of a case: revoked, or the account is closed.
+
+    Example:
+
+        mahnwerk mandate end 1-000042
+    """
+    opened = _open(book, actor)
+    from mahnwerk.usecases import direct_debits
+
+    count = direct_debits.end_mandate(opened, case, output.day(on))
+    output.emit_json({"ended": count}) if as_json else typer.echo(f"{count} mandate ended.")

@@ -1,0 +1,380 @@
+"""Files of direct debits: made once from what was announced, the same bytes again, status reports read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import transaction
+from lxml import etree
+
+from mahnwerk.formats import pain, pain002
+from mahnwerk.formats.bank import BankFileError
+from mahnwerk.formats.pain import Account, Collection, SepaError
+from mahnwerk.formats.xml_door import XmlRefused
+from mahnwerk.frames import FactKind
+from mahnwerk.kernel.target_days import target_day, target_days_after
+from mahnwerk.records import crypto, mandates
+from mahnwerk.records import facts as fact_records
+from mahnwerk.records.models import (
+    Case,
+    Creditor,
+    DebitFile,
+    DebitMandate,
+    DebitNotice,
+    DebitOrder,
+    DebitStatus,
+    Fact,
+)
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import viewing_day
+from mahnwerk.usecases.debit_targets import Target, targets
+from mahnwerk.usecases.direct_debits import (
+    creditor_of,
+    last_notice,
+    lift_holds,
+    notify,
+    open_mandates,
+    plan_of,
+)
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.opening import OpenBook
+
+AHEAD: Final = dt.timedelta(days=14)
+"""Collections up to so far ahead go into a file."""
+LATE: Final = dt.timedelta(days=5)
+"""A collection announced for a day that has passed by more is announced anew."""
+MANDATE_OVER: Final = frozenset({"AC01", "AC04", "AC06", "MD01", "MD02", "MD07", "SL01"})
+"""Reasons after which nothing more is collected under the mandate until a person looked."""
+
+
+@dataclass(frozen=True)
+class DebitFileView:
+    """A file of direct debits; `content` are its bytes, always the same."""
+
+    message_id: str
+    made_on: dt.date
+    order_count: int
+    sum_cents: int
+    is_new: bool
+    skipped: list[str]
+    content: bytes
+
+
+def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> DebitFileView:
+    """Collect what was announced and is due: one new file, or, if nothing is new, the day's last again.
+
+    Every order is asked about once more: the mandate is open, the case is not held, no more than is open
+    and no more than was announced is collected, on a TARGET day, not before the day told.
+
+    Raises
+    ------
+    BadInput
+        There is nothing to collect, or an order the official schema refuses.
+    """
+    creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    known = open_mandates(book, creditor, day)
+    found = targets(book, known, day)
+    chosen, skipped = _chosen(book, found, known, day)
+    if not chosen:
+        last = DebitFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
+        row = last.order_by("-message_id").first()
+        if row is None:
+            raise BadInput(
+                f"creditor {creditor_key}: nothing to collect on {day}"
+                + (f" ({'; '.join(skipped)})." if skipped else "."),
+                "`mahnwerk direct-debit announce` first; the notice time must have passed.",
+            )
+        return _view(book, row, is_new=False, skipped=skipped)
+    with transaction.atomic():
+        row = _record(book, creditor, chosen, day)
+        note(
+            book, "direct_debit_create", on=day, detail={"message_id": row.message_id, "orders": len(chosen)}
+        )
+    return _view(book, row, is_new=True, skipped=skipped)
+
+
+_Order = tuple[Target, DebitMandate, DebitNotice, dt.date, int]
+
+
+def _chosen(
+    book: OpenBook, found: list[Target], known: Mapping[int, DebitMandate], day: dt.date
+) -> tuple[list[_Order], list[str]]:
+    """Targets with a notice that may be collected now; why others may not."""
+    earliest, chosen, skipped = target_days_after(day, 1), [], []
+    for target in found:
+        mandate = known[target.case_id]
+        notice = last_notice(book, target)
+        if notice is None and target.plan_id is not None:
+            notice = _by_plan(book, target, mandate, day)
+        if notice is None or DebitOrder.objects.filter(notice_id=notice.id).exists():
+            continue
+        if notice.collect_on > day + AHEAD:
+            continue
+        if notice.collect_on + LATE < earliest:
+            skipped.append(f"{target.what}: announced for {notice.collect_on}, too long ago")
+            continue
+        if mandates.bank_details(mandate) is None:
+            skipped.append(f"{target.what}: the person was erased")
+            continue
+        amount = min(target.amount_cents, notice.amount_cents)
+        chosen.append((target, mandate, notice, max(earliest, notice.collect_on), amount))
+    return chosen, skipped
+
+
+def _by_plan(book: OpenBook, target: Target, mandate: DebitMandate, day: dt.date) -> DebitNotice | None:
+    """The plan itself told day and sum of each instalment; recorded when it comes into reach."""
+    plan = plan_of(book, target.plan_id or 0)
+    told = plan.recorded_on
+    collect_on = target_day(max(target.due_on, told + dt.timedelta(days=mandate.notice_days)))
+    if collect_on > day + AHEAD:
+        return None
+    return notify(book, target, mandate, notified_on=told, collect_on=collect_on)
+
+
+def _record(book: OpenBook, creditor: Creditor, chosen: list[_Order], day: dt.date) -> DebitFile:
+    number = DebitFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
+    message_id = f"MW-DD-{day:%Y%m%d}-{number:03d}"
+    now = clock.now().replace(microsecond=0)
+    orders = []
+    used: set[int] = set()
+    for position, (_, mandate, notice, collect_on, amount) in enumerate(chosen, start=1):
+        earlier = DebitOrder.objects.filter(mandate_id=mandate.id).exclude(
+            statuses__word=DebitStatus.Word.REFUSED
+        )
+        is_first = mandate.id not in used and not earlier.exists()
+        used.add(mandate.id)
+        orders.append(
+            DebitOrder(
+                tenant_id=book.tenant_id,
+                notice_id=notice.id,
+                mandate_id=mandate.id,
+                end_to_end_id=f"{message_id}-{position:05d}",
+                sequence="FRST" if is_first else "RCUR",
+                amount_cents=amount,
+                collect_on=collect_on,
+            )
+        )
+    content = _bytes(book, creditor, message_id, now, orders)
+    row = DebitFile.objects.create(
+        tenant_id=book.tenant_id,
+        creditor_id=creditor.id,
+        message_id=message_id,
+        made_on=day,
+        recorded_at=now,
+        content_mark=crypto.keyed_hash(book.tenant_id, "debit file", content, length=32),
+    )
+    for order in orders:
+        order.file_id = row.id
+    DebitOrder.objects.bulk_create(orders)
+    return row
+
+
+def _bytes(
+    book: OpenBook, creditor: Creditor, message_id: str, at: dt.datetime, orders: list[DebitOrder]
+) -> bytes:
+    """The file, from the orders alone: the same orders give the same bytes."""
+    notices = {n.id: n for n in DebitNotice.objects.filter(id__in=[order.notice_id for order in orders])}
+    rows = {m.id: m for m in DebitMandate.objects.filter(id__in=[order.mandate_id for order in orders])}
+    case_ids = [notice.case_id for notice in notices.values()]
+    references = dict(Case.objects.filter(id__in=case_ids).values_list("id", "rf_reference"))
+    collections, identifiers = [], set()
+    for order in orders:
+        mandate, notice = rows[order.mandate_id], notices[order.notice_id]
+        details = mandates.bank_details(mandate)
+        if details is None:
+            raise BadInput(f"{message_id}: a person of this file was erased.", "It cannot be made again.")
+        identifiers.add(mandate.creditor_identifier)
+        collections.append(
+            Collection(
+                end_to_end_id=order.end_to_end_id,
+                amount_cents=order.amount_cents,
+                name=details["name"],
+                iban=details["iban"],
+                mandate_id=mandate.reference,
+                mandate_signed_on=mandate.signed_on,
+                collect_on=order.collect_on,
+                text=references[notice.case_id],
+                sequence=order.sequence,
+            )
+        )
+    if len(identifiers) > 1:
+        raise BadInput(
+            f"creditor {creditor.key}: mandates name several creditor identifiers.", "One file takes one."
+        )
+    account = Account(creditor.name, creditor.iban, creditor_id=identifiers.pop())
+    try:
+        return pain.direct_debits(account, collections, message_id, at)
+    except SepaError as error:
+        raise BadInput(
+            f"creditor {creditor.key}: {error}.", "Correct the data, then create again."
+        ) from error
+
+
+def _view(book: OpenBook, row: DebitFile, *, is_new: bool, skipped: list[str]) -> DebitFileView:
+    orders = list(row.orders.order_by("end_to_end_id"))
+    creditor = Creditor.objects.get(tenant_id=book.tenant_id, id=row.creditor_id)
+    content = _bytes(book, creditor, row.message_id, row.recorded_at, orders)
+    if crypto.keyed_hash(book.tenant_id, "debit file", content, length=32) != bytes(row.content_mark):
+        raise BadInput(
+            f"{row.message_id} cannot be made again as it was: creditor or mandate data changed since.",
+            "Use the file as it was written; nothing is collected twice.",
+        )
+    total = sum(order.amount_cents for order in orders)
+    return DebitFileView(row.message_id, row.made_on, len(orders), total, is_new, skipped, content)
+
+
+def write(view: DebitFileView, path: Path) -> Path:
+    """Write the file whole, or not at all."""
+    crypto.write_durably(path, view.content)
+    return path
+
+
+@dataclass(frozen=True)
+class StatusTaken:
+    """What a status report changed."""
+
+    message_id: str
+    refused: int
+    known: int
+    mandates_ended: int
+    unknown: list[str]
+
+
+def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> StatusTaken:
+    """Read a status report (pain.002): what the bank refused is open again, as if never collected.
+
+    Raises
+    ------
+    BadInput
+        Not a status report, or one about a file that is not of this book.
+    """
+    day = on or clock.today()
+    try:
+        statuses = pain002.read(path.read_bytes(), source=path.name)
+    except (BankFileError, XmlRefused) as error:
+        raise BadInput(f"{path}: {error}") from error
+    except OSError as error:
+        raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
+    message_id = statuses[0].message_id
+    file = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
+    if file is None:
+        raise BadInput(f"{path}: reports on file {message_id!r}, which is not of this book.", "")
+    orders = {order.end_to_end_id: order for order in file.orders.all()}
+    groups = _groups(book, file)
+    refused = known = ended = 0
+    unknown: list[str] = []
+    for status in statuses:
+        if not status.is_refused:
+            continue
+        names = (
+            [status.end_to_end_id] if status.end_to_end_id else groups.get(status.payment_id, list(orders))
+        )
+        for name in names:
+            if name not in orders:
+                unknown.append(name)
+                continue
+            is_new, has_ended = _refuse(book, orders[name], status.reason, day)
+            refused, known, ended = refused + is_new, known + (not is_new), ended + has_ended
+    return StatusTaken(message_id, refused, known, ended, unknown)
+
+
+def _groups(book: OpenBook, file: DebitFile) -> dict[str, list[str]]:
+    """Payment group → end-to-end ids, from the file as it was written."""
+    view = _view(book, file, is_new=False, skipped=[])
+    root = etree.fromstring(view.content, etree.XMLParser(resolve_entities=False, no_network=True))
+    return {
+        str(group.findtext("{*}PmtInfId")): [str(node.text) for node in group.iter("{*}EndToEndId")]
+        for group in root.iter("{*}PmtInf")
+    }
+
+
+def _refuse(book: OpenBook, order: DebitOrder, reason: str, on: dt.date) -> tuple[int, int]:
+    """Void one order: its payment, if one was booked, is taken back; returns (is new, mandate ended)."""
+    notice = DebitNotice.objects.get(tenant_id=book.tenant_id, id=order.notice_id)
+    was_booked = order.statuses.filter(word=DebitStatus.Word.BOOKED).exists()
+    word = DebitStatus.Word.RETURNED if was_booked else DebitStatus.Word.REFUSED
+    facts: list[dict[str, Any]] = lift_holds(book, [notice], on)
+    paid = fact_records.numbers_of(book.tenant_id, [payment_key(order)]).get(payment_key(order))
+    if paid is not None:
+        facts.append(
+            {
+                "case_id": notice.case_id,
+                "kind": FactKind.PAYMENT_RETURNED,
+                "effective_on": on,
+                "voids_fact_no": paid[1],
+                "source_key": f"direct-debit-back|{order.end_to_end_id}",
+            }
+        )
+    ended = 0
+    with transaction.atomic():
+        _, is_new = DebitStatus.objects.get_or_create(
+            tenant_id=book.tenant_id,
+            order_id=order.id,
+            word=word,
+            defaults={"reason": reason[:10], "on": on, "recorded_at": clock.now()},
+        )
+        if is_new:
+            fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
+            if reason in MANDATE_OVER:
+                open_rows = DebitMandate.objects.filter(id=order.mandate_id, ended_on__isnull=True)
+                ended = open_rows.update(ended_on=on)
+            detail = {"order": order.end_to_end_id, "word": str(word), "reason": reason[:10]}
+            note(book, "direct_debit_status", on=on, case_id=notice.case_id, detail=detail)
+    return int(is_new), ended
+
+
+def payment_key(order: DebitOrder) -> str:
+    """The name of the payment an order brought."""
+    return f"direct-debit|{order.end_to_end_id}"
+
+
+def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int, list[str]]:
+    """Book the payments of a file that the bank credited as one sum; refused orders are left out.
+
+    A payment the bank statement told by itself (same case, same sum, around that day) is not booked a
+    second time; its order is named in the answer.
+    """
+    file = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
+    if file is None:
+        raise NotFound(f"there is no file {message_id!r}.", "`mahnwerk direct-debit create` names it.")
+    booked, there = 0, []
+    with transaction.atomic():
+        for order in file.orders.order_by("end_to_end_id"):
+            if order.statuses.exists():
+                continue
+            notice = DebitNotice.objects.get(tenant_id=book.tenant_id, id=order.notice_id)
+            near = (value_on - dt.timedelta(days=3), value_on + dt.timedelta(days=7))
+            same = Fact.objects.filter(
+                tenant_id=book.tenant_id,
+                case_id=notice.case_id,
+                kind=FactKind.PAYMENT_RECEIVED,
+                amount_cents=order.amount_cents,
+                effective_on__range=near,
+            )
+            if same.exists():
+                there.append(order.end_to_end_id)
+                continue
+            fact = {
+                "case_id": notice.case_id,
+                "kind": FactKind.PAYMENT_RECEIVED,
+                "effective_on": value_on,
+                "amount_cents": order.amount_cents,
+                "source_key": payment_key(order),
+                "designated_claim_ids": [notice.claim_id] if notice.claim_id else None,
+            }
+            fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
+            DebitStatus.objects.create(
+                tenant_id=book.tenant_id,
+                order_id=order.id,
+                word=DebitStatus.Word.BOOKED,
+                on=value_on,
+                recorded_at=clock.now(),
+            )
+            booked += 1
+        note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
+    return booked, there

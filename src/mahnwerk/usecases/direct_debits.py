@@ -1,0 +1,288 @@
+"""SEPA direct debits: told before, collected once, taken back when the bank says so.
+
+Notice → order → booked, refused or returned. A claim or instalment has one open notice at a time; another
+attempt needs another notice, and only after the last was refused or returned.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+
+from mahnwerk.frames import FactKind
+from mahnwerk.kernel.target_days import target_day
+from mahnwerk.records import facts as fact_records
+from mahnwerk.records import mandates
+from mahnwerk.records.models import (
+    Case,
+    Creditor,
+    DebitMandate,
+    DebitNotice,
+    DebitOrder,
+    DebitStatus,
+    Fact,
+    InstalmentPlan,
+)
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import case_id_of, viewing_day
+from mahnwerk.usecases.debit_targets import Target, targets
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.opening import OpenBook
+
+NOTICE_DAYS: Final = 14
+"""Pre-notification, unless the mandate agrees on a shorter time."""
+HOLD_CODE: Final = "direct_debit"
+HOLD_AFTER: Final = dt.timedelta(days=7)
+"""A claim announced for collection is not dunned until so long after the collection day."""
+UNUSED_MONTHS: Final = 36
+"""A mandate not used for so long has expired by the scheme's rules."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What a debtor is to be told before money is collected."""
+
+    case_reference: str
+    what: str
+    amount_cents: int
+    collect_on: dt.date
+    mandate: str
+    creditor_identifier: str
+    text: str
+
+
+def creditor_of(book: OpenBook, key: str) -> Creditor:
+    """The creditor of this key."""
+    found = Creditor.objects.filter(tenant_id=book.tenant_id, key=key).first()
+    if found is None:
+        raise NotFound(f"there is no creditor {key!r}.", "`mahnwerk creditor list` shows them.")
+    return found
+
+
+def add_mandate(
+    book: OpenBook,
+    case: str,
+    *,
+    reference: str,
+    creditor_identifier: str,
+    signed_on: dt.date,
+    iban: str = "",
+    name: str = "",
+    notice_days: int = NOTICE_DAYS,
+) -> DebitMandate:
+    """Keep a signed mandate of a case's debtor; IBAN and name default to what is known of the person.
+
+    Raises
+    ------
+    BadInput
+        A wrong IBAN or identifier, a signature in the future, a mandate that is there already.
+    """
+    from schwifty import IBAN
+    from schwifty.exceptions import SchwiftyException
+
+    from mahnwerk.records import load
+
+    case_id, day = case_id_of(book, case), clock.today()
+    person = load.persons(book.tenant_id, [case_id]).get(case_id)
+    if person is None or person.payload is None:
+        raise BadInput(f"case {case}: the person was erased.", "No mandate can be kept for them.")
+    payload = person.payload
+    iban = (iban or payload["iban"]).replace(" ", "").upper()
+    holder = name or payload["company"] or f"{payload['first_name']} {payload['last_name']}".strip()
+    try:
+        IBAN(iban)
+    except SchwiftyException as error:
+        raise BadInput(f"case {case}: the IBAN of the mandate is not valid ({error}).", "") from None
+    if not 8 <= len(creditor_identifier) <= 35 or not creditor_identifier.isalnum():
+        raise BadInput(
+            f"{creditor_identifier!r} is no creditor identifier.", "It looks like DE98ZZZ09999999999."
+        )
+    if not 1 <= len(reference) <= 35 or not 1 <= notice_days <= NOTICE_DAYS * 4:
+        raise BadInput("a mandate reference has 1 to 35 characters, its notice 1 to 56 days.", "")
+    if signed_on > day:
+        raise BadInput(f"the mandate would be signed in the future ({signed_on}).", "Check the date.")
+    same = DebitMandate.objects.filter(tenant_id=book.tenant_id, ended_on__isnull=True)
+    if (
+        same.filter(case_id=case_id).exists()
+        or DebitMandate.objects.filter(
+            tenant_id=book.tenant_id, creditor_identifier=creditor_identifier, reference=reference
+        ).exists()
+    ):
+        raise BadInput(f"case {case} has an open mandate, or {reference!r} is taken.", "`mandate end` first.")
+    with transaction.atomic():
+        row = mandates.add(
+            book.tenant_id,
+            case_id,
+            person.person_id,
+            reference=reference,
+            creditor_identifier=creditor_identifier,
+            signed_on=signed_on,
+            notice_days=notice_days,
+            name=holder,
+            iban=iban,
+            recorded_at=clock.now(),
+        )
+        note(book, "mandate_add", on=day, case_id=case_id, detail={"mandate_id": row.id})
+    return row
+
+
+def end_mandate(book: OpenBook, case: str, on: dt.date | None = None) -> int:
+    """End the open mandate of a case (revoked, account closed); returns how many were."""
+    case_id, day = case_id_of(book, case), on or clock.today()
+    with transaction.atomic():
+        rows = DebitMandate.objects.filter(tenant_id=book.tenant_id, case_id=case_id, ended_on__isnull=True)
+        count = rows.update(ended_on=day)
+        if count:
+            note(book, "mandate_end", on=day, case_id=case_id)
+    return count
+
+
+def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, DebitMandate]:
+    """case_id → mandate that may be collected under on a day."""
+    rows = DebitMandate.objects.filter(
+        tenant_id=book.tenant_id, ended_on__isnull=True, signed_on__lte=on, case__creditor_id=creditor.id
+    )
+    found = {}
+    for row in rows.order_by("case_id"):
+        last = DebitOrder.objects.filter(mandate_id=row.id).order_by("-collect_on").first()
+        used = last.collect_on if last else row.signed_on
+        if (on.year - used.year) * 12 + on.month - used.month <= UNUSED_MONTHS:
+            found[row.case_id] = row
+    return found
+
+
+def is_free(book: OpenBook, target: Target) -> bool:
+    """Whether another attempt at a target may be announced: none before, or the last came back."""
+    last = last_notice(book, target)
+    if last is None:
+        return True
+    order = DebitOrder.objects.filter(tenant_id=book.tenant_id, notice_id=last.id).first()
+    return order is not None and came_back(book, order, target.case_id)
+
+
+def last_notice(book: OpenBook, target: Target) -> DebitNotice | None:
+    """The latest notice about a claim or instalment."""
+    rows = DebitNotice.objects.filter(
+        tenant_id=book.tenant_id, claim_id=target.claim_id, instalment_id=target.instalment_id
+    )
+    return rows.order_by("-attempt").first()
+
+
+def came_back(book: OpenBook, order: DebitOrder, case_id: int) -> bool:
+    """Whether an order was refused or returned, by a status report or by the bank statement."""
+    if order.statuses.exclude(word=DebitStatus.Word.BOOKED).exists():
+        return True
+    returned = Fact.objects.filter(
+        tenant_id=book.tenant_id,
+        case_id=case_id,
+        kind=FactKind.PAYMENT_RETURNED,
+        effective_on__gte=order.collect_on,
+    )
+    voided = Fact.objects.filter(
+        tenant_id=book.tenant_id, case_id=case_id, fact_no__in=returned.values("voids_fact_no")
+    )
+    return voided.filter(amount_cents=order.amount_cents, effective_on__gte=order.collect_on).exists()
+
+
+def announce(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> list[Announced]:
+    """Say what will be collected and when; what is told is recorded and held from dunning until then.
+
+    Claims under an open mandate that are due by the collection day, and instalments whose last collection
+    came back. The first collection of an instalment needs no notice beside its plan, which names every
+    day and sum. Run again, it announces nothing twice.
+    """
+    creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    known = open_mandates(book, creditor, day)
+    told = []
+    for target in targets(book, known, day):
+        mandate = known[target.case_id]
+        is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
+        if is_first_instalment or not is_free(book, target):
+            continue
+        collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
+        notify(book, target, mandate, notified_on=day, collect_on=collect_on)
+        told.append(_announced(book, target, mandate, creditor, collect_on))
+    return told
+
+
+def notify(
+    book: OpenBook, target: Target, mandate: DebitMandate, *, notified_on: dt.date, collect_on: dt.date
+) -> DebitNotice:
+    """Record a notice, and keep its claim from being dunned meanwhile."""
+    last = last_notice(book, target)
+    with transaction.atomic():
+        row = DebitNotice.objects.create(
+            tenant_id=book.tenant_id,
+            mandate_id=mandate.id,
+            case_id=target.case_id,
+            claim_id=target.claim_id,
+            instalment_id=target.instalment_id,
+            attempt=last.attempt + 1 if last else 1,
+            amount_cents=target.amount_cents,
+            notified_on=notified_on,
+            collect_on=collect_on,
+        )
+        if target.claim_id is not None:
+            about = {"case_id": target.case_id, "claim_id": target.claim_id, "effective_on": notified_on}
+            # We chose the day: until then the debtor may wait, and no interest runs against him.
+            facts = [
+                {
+                    **about,
+                    "kind": kind,
+                    "until_on": until,
+                    "code": HOLD_CODE,
+                    "source_key": f"{name}|{row.id}",
+                }
+                for kind, until, name in (
+                    (FactKind.DEFERRAL_GRANTED, collect_on, "debit-deferral"),
+                    (FactKind.HOLD_SET, collect_on + HOLD_AFTER, "debit-notice"),
+                )
+            ]
+            fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
+    return row
+
+
+def _announced(
+    book: OpenBook, target: Target, mandate: DebitMandate, creditor: Creditor, collect_on: dt.date
+) -> Announced:
+    case = Case.objects.get(tenant_id=book.tenant_id, id=target.case_id)
+    whole, part = divmod(target.amount_cents, 100)
+    text = (
+        f"Wir ziehen {target.what} über {whole},{part:02d} € am {collect_on:%d.%m.%Y} von Ihrem Konto ein "
+        f"(Gläubiger-ID {mandate.creditor_identifier}, Mandat {mandate.reference}). {creditor.name}"
+    )
+    return Announced(
+        case.case_reference,
+        target.what,
+        target.amount_cents,
+        collect_on,
+        mandate.reference,
+        mandate.creditor_identifier,
+        text,
+    )
+
+
+def plan_of(book: OpenBook, plan_id: int) -> InstalmentPlan:
+    """The plan of an instalment."""
+    return InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=plan_id)
+
+
+def lift_holds(book: OpenBook, notices: Iterable[DebitNotice], on: dt.date) -> list[dict[str, Any]]:
+    """Facts that end the holds of these notices: the collection came to nothing."""
+    return [
+        {
+            "case_id": notice.case_id,
+            "claim_id": notice.claim_id,
+            "kind": FactKind.HOLD_LIFTED,
+            "effective_on": on,
+            "code": HOLD_CODE,
+            "source_key": f"debit-notice-over|{notice.id}",
+        }
+        for notice in notices
+        if notice.claim_id is not None
+    ]

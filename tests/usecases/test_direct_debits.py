@@ -1,0 +1,200 @@
+"""Direct debits: told before, collected once, the same bytes again, taken back when the bank says so."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from tests.usecases import plan_world
+from tests.usecases.plan_world import PlanWorld
+
+from mahnwerk.kernel.target_days import is_target_day
+from mahnwerk.records.models import DebitMandate, DebitOrder, Fact
+from mahnwerk.usecases import cases, debit_files, direct_debits, plans
+from mahnwerk.usecases.errors import BadInput
+from mahnwerk.usecases.plan_asks import read_ask
+
+pytestmark = pytest.mark.django_db
+IDENTIFIER = "DE98ZZZ09999999999"
+DAY = date(2026, 3, 9)
+
+
+@pytest.fixture
+def world(tenant_id: int, tmp_path: Path) -> PlanWorld:
+    made = plan_world.make(tenant_id, tmp_path, {"due_on": date(2026, 3, 12)})
+    with made.on(DAY) as book:
+        direct_debits.add_mandate(
+            book,
+            made.reference,
+            reference="M-1",
+            creditor_identifier=IDENTIFIER,
+            signed_on=date(2026, 1, 5),
+        )
+    return made
+
+
+def announce(world: PlanWorld, on: date) -> list[direct_debits.Announced]:
+    with world.on(on) as book:
+        return direct_debits.announce(book, "shop", on)
+
+
+def create(world: PlanWorld, on: date) -> debit_files.DebitFileView:
+    with world.on(on) as book:
+        return debit_files.create(book, "shop", on)
+
+
+def refuse(world: PlanWorld, name: str, reason: str, folder: Path, on: date) -> debit_files.StatusTaken:
+    message = name[:-6]
+    path = folder / "report.xml"
+    path.write_text(
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03"><CstmrPmtStsRpt>'
+        f"<GrpHdr><MsgId>R</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>{message}</OrgnlMsgId>"
+        f"</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{message}-1</OrgnlPmtInfId><TxInfAndSts>"
+        f"<OrgnlEndToEndId>{name}</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn>"
+        "</StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
+    )
+    with world.on(on) as book:
+        return debit_files.take_status(book, path, on)
+
+
+def test_told_fourteen_days_before_then_collected_once_with_the_same_bytes(world: PlanWorld) -> None:
+    (told,) = announce(world, DAY)
+    assert told.collect_on >= DAY + timedelta(days=14)
+    assert is_target_day(told.collect_on)
+    assert "100,01 €" in told.text
+    assert IDENTIFIER in told.text
+    assert announce(world, DAY) == []  # once
+    with pytest.raises(BadInput, match="nothing to collect"):
+        create(world, date(2026, 3, 5))
+    first = create(world, date(2026, 3, 16))
+    again = create(world, date(2026, 3, 16))
+    assert (first.is_new, again.is_new) == (True, False)
+    assert first.content == again.content
+    assert b"<Cd>FRST</Cd>" in first.content or b"FRST" in first.content
+    assert b"2026-03-23" in first.content
+    assert announce(world, date(2026, 3, 17)) == []
+    with pytest.raises(BadInput, match="nothing to collect"):
+        create(world, date(2026, 3, 20))
+
+
+def test_a_claim_announced_is_not_dunned_until_after_its_day(world: PlanWorld) -> None:
+    announce(world, DAY)
+    (row,) = cases.list_cases(world.book, date(2026, 3, 28)).rows
+    assert (row["reason"], row["detail"]) == ("hold", "direct_debit")
+    (row,) = cases.list_cases(world.book, date(2026, 4, 1)).rows
+    assert row["reason"] != "hold"
+
+
+def test_without_a_notice_nothing_is_collected_and_held_cases_never(world: PlanWorld) -> None:
+    with pytest.raises(BadInput, match="nothing to collect"):
+        create(world, date(2026, 3, 20))
+    world.fact("dispute_raised", DAY)
+    assert announce(world, DAY) == []
+
+
+def test_what_became_less_is_collected_less_and_what_is_disputed_not_at_all(world: PlanWorld) -> None:
+    announce(world, DAY)
+    world.pays(date(2026, 3, 12), "40")
+    assert create(world, date(2026, 3, 16)).sum_cents == 60_01
+
+
+def test_a_dispute_after_the_notice_stops_the_collection(world: PlanWorld) -> None:
+    announce(world, DAY)
+    world.fact("dispute_raised", date(2026, 3, 12))
+    with pytest.raises(BadInput, match="nothing to collect"):
+        create(world, date(2026, 3, 16))
+
+
+def test_refused_it_is_open_again_and_only_told_anew_collected_anew(world: PlanWorld, tmp_path: Path) -> None:
+    announce(world, DAY)
+    create(world, date(2026, 3, 16))
+    order = DebitOrder.objects.get()
+    taken = refuse(world, order.end_to_end_id, "AM04", tmp_path, date(2026, 3, 24))
+    assert (taken.refused, taken.mandates_ended, taken.unknown) == (1, 0, [])
+    assert refuse(world, order.end_to_end_id, "AM04", tmp_path, date(2026, 3, 24)).refused == 0
+    with pytest.raises(BadInput, match="nothing to collect"):
+        create(world, date(2026, 3, 25))
+    (told,) = announce(world, date(2026, 3, 25))
+    second = create(world, told.collect_on - timedelta(days=3))
+    assert second.order_count == 1
+    # Refused before it was settled: the next one is the mandate's first again.
+    assert b"FRST" in second.content
+
+
+def test_a_closed_account_ends_the_mandate(world: PlanWorld, tmp_path: Path) -> None:
+    announce(world, DAY)
+    create(world, date(2026, 3, 16))
+    order = DebitOrder.objects.get()
+    assert refuse(world, order.end_to_end_id, "AC04", tmp_path, date(2026, 3, 24)).mandates_ended == 1
+    assert announce(world, date(2026, 3, 25)) == []
+
+
+def test_booked_as_one_sum_once_and_taken_back_when_returned(world: PlanWorld, tmp_path: Path) -> None:
+    announce(world, DAY)
+    view = create(world, date(2026, 3, 16))
+    day = date(2026, 3, 23)  # the day told: no interest ran until then
+    with world.on(day) as book:
+        assert debit_files.book_credit(book, view.message_id, day) == (1, [])
+        assert debit_files.book_credit(book, view.message_id, day) == (0, [])
+    assert cases.list_cases(world.book, day).rows[0]["reason"] == "settled"
+    order = DebitOrder.objects.get()
+    refuse(world, order.end_to_end_id, "MS03", tmp_path, date(2026, 4, 2))
+    assert cases.list_cases(world.book, date(2026, 4, 2)).rows[0]["open_cents"] >= 100_01
+    assert Fact.objects.filter(kind=201).count() == 1
+
+
+def test_a_payment_the_statement_told_is_not_booked_twice(world: PlanWorld) -> None:
+    announce(world, DAY)
+    view = create(world, date(2026, 3, 16))
+    world.pays(date(2026, 3, 23), "100,01")
+    with world.on(date(2026, 3, 24)) as book:
+        booked, there = debit_files.book_credit(book, view.message_id, date(2026, 3, 24))
+    assert (booked, len(there)) == (0, 1)
+
+
+def test_instalments_are_collected_on_their_days_without_another_notice(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    world = plan_world.make(tenant_id, tmp_path)
+    with world.on(DAY) as book:
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-2", creditor_identifier=IDENTIFIER, signed_on=DAY
+        )
+        plans.agree(
+            book, world.reference, ask=read_ask("100", first_on=date(2026, 4, 1), by_debit=True), on=DAY
+        )
+    assert announce(world, DAY) == []  # the plan told each day and sum
+    first = create(world, date(2026, 3, 27))
+    assert first.sum_cents == 100_00
+    assert b"2026-04-01" in first.content
+    with world.on(date(2026, 4, 1)) as book:
+        debit_files.book_credit(book, first.message_id, date(2026, 4, 1))
+    assert plans.show(world.book, world.reference, date(2026, 4, 2))[0].state == "kept"
+    second = create(world, date(2026, 4, 27))
+    assert b"2026-05-04" in second.content  # 1 May is closed, a weekend follows
+    assert b"RCUR" in second.content
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"iban": "DE02120300000000202052"}, "IBAN"),
+        ({"creditor_identifier": "DE 98"}, "creditor identifier"),
+        ({"signed_on": date(2026, 3, 10)}, "future"),
+        ({"reference": ""}, "mandate reference"),
+        ({}, "open mandate"),
+    ],
+)
+def test_bad_mandates_are_refused(world: PlanWorld, change: dict[str, object], why: str) -> None:
+    given = {"reference": "M-9", "creditor_identifier": IDENTIFIER, "signed_on": DAY, **change}
+    with world.on(DAY) as book, pytest.raises(BadInput, match=why):
+        direct_debits.add_mandate(book, world.reference, **given)  # type: ignore[arg-type]
+
+
+def test_the_iban_is_kept_encrypted_and_unused_mandates_expire(world: PlanWorld) -> None:
+    row = DebitMandate.objects.get()
+    assert b"DE02120300000000202051" not in bytes(row.payload)
+    creditor = direct_debits.creditor_of(world.book, "shop")
+    assert direct_debits.open_mandates(world.book, creditor, date(2029, 1, 5))
+    assert not direct_debits.open_mandates(world.book, creditor, date(2029, 2, 5))
