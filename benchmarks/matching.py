@@ -20,8 +20,41 @@ import polars as pl
 from mahnwerk.kernel.matching import OPEN_CLAIMS, PAYMENTS, propose
 
 PRICES = (1990, 2990, 4990, 990, 12900)
-LAST = "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Koch Bauer Richter Klein Wolf".split()
-FIRST = "Anna Bert Carla Dieter Elif Fritz Gerda Hans Ida Jan Karin Lars Mia Nils Olga Paul".split()
+LAST = [
+    "Müller",
+    "Schmidt",
+    "Schneider",
+    "Fischer",
+    "Weber",
+    "Meyer",
+    "Wagner",
+    "Becker",
+    "Schulz",
+    "Hoffmann",
+    "Koch",
+    "Bauer",
+    "Richter",
+    "Klein",
+    "Wolf",
+]
+FIRST = [
+    "Anna",
+    "Bert",
+    "Carla",
+    "Dieter",
+    "Elif",
+    "Fritz",
+    "Gerda",
+    "Hans",
+    "Ida",
+    "Jan",
+    "Karin",
+    "Lars",
+    "Mia",
+    "Nils",
+    "Olga",
+    "Paul",
+]
 
 
 def claims_of(count: int, rng: random.Random) -> pl.DataFrame:

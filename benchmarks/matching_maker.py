@@ -19,11 +19,68 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FIRST = (
-    ["Anna", "Bert", "Carla", "Dieter", "Änne", "Jörg", "Günther", "Sören", "Müge", "Zeynep", "Łukasz", "Renée", "Heinz-Peter", "Ute", "Kai", "Max"]
-)
-LAST = ["Müller", "Schmidt", "Schneider", "Fischer", "Weber", "Meyer", "Wagner", "Becker", "Schulz", "Hoffmann", "Größler", "Yıldırım", "Nguyen", "Kowalski", "Brandstätter", "Jäger", "Weiß", "König", "Strauß", "Lüdemann", "Petersen", "Özdemir", "Bäcker", "Hübner", "Krüger", "Vogt", "Sommer", "Winter"]
-TRADES = ["Bau", "Elektro", "Handels", "Garten", "Metall", "Druck", "Transport", "Software", "Medien", "Sanitär", "Hotel", "Möbel"]
+FIRST = [
+    "Anna",
+    "Bert",
+    "Carla",
+    "Dieter",
+    "Änne",
+    "Jörg",
+    "Günther",
+    "Sören",
+    "Müge",
+    "Zeynep",
+    "Łukasz",
+    "Renée",
+    "Heinz-Peter",
+    "Ute",
+    "Kai",
+    "Max",
+]
+LAST = [
+    "Müller",
+    "Schmidt",
+    "Schneider",
+    "Fischer",
+    "Weber",
+    "Meyer",
+    "Wagner",
+    "Becker",
+    "Schulz",
+    "Hoffmann",
+    "Größler",
+    "Yıldırım",
+    "Nguyen",
+    "Kowalski",
+    "Brandstätter",
+    "Jäger",
+    "Weiß",
+    "König",
+    "Strauß",
+    "Lüdemann",
+    "Petersen",
+    "Özdemir",
+    "Bäcker",
+    "Hübner",
+    "Krüger",
+    "Vogt",
+    "Sommer",
+    "Winter",
+]
+TRADES = [
+    "Bau",
+    "Elektro",
+    "Handels",
+    "Garten",
+    "Metall",
+    "Druck",
+    "Transport",
+    "Software",
+    "Medien",
+    "Sanitär",
+    "Hotel",
+    "Möbel",
+]
 FORMS = ("GmbH", "UG (haftungsbeschränkt)", "AG", "GmbH & Co. KG", "e.K.", "OHG")
 PRICES = (1990, 1990, 1990, 1990, 2990, 1990, 4990, 1990)
 
@@ -295,8 +352,8 @@ class Maker:
 
 
 _INVOICES = (
-    "invoice_id", "Assignment Number", "Billing Number", "Customer ID", "Customer Name", "Currency Code", "Amount",
-    "Discount Amount", "Discount Until",
+    "invoice_id", "Assignment Number", "Billing Number", "Customer ID", "Customer Name", "Currency Code",
+    "Amount", "Discount Amount", "Discount Until",
 )  # fmt: skip
 _PAYMENTS = (
     "payment_id", "Business Partner", "Account Number", "Memo Line", "Amount", "Currency", "Posting Date"

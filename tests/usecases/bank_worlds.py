@@ -93,7 +93,8 @@ def _entry(line: Line) -> str:
     end_to_end = f"<Refs><EndToEndId>{line.end_to_end}</EndToEndId></Refs>" if line.end_to_end else ""
     code = f"<BkTxCd><Prtry><Cd>NTRF+{line.code}</Cd></Prtry></BkTxCd>" if line.code else ""
     return (
-        f"<Ntry><Amt Ccy='{line.currency}'>{_money(line.cents)}</Amt><CdtDbtInd>{_sign(line.cents)}</CdtDbtInd>"
+        f"<Ntry><Amt Ccy='{line.currency}'>{_money(line.cents)}</Amt>"
+        f"<CdtDbtInd>{_sign(line.cents)}</CdtDbtInd>"
         f"<Sts>BOOK</Sts><BookgDt><Dt>{line.day}</Dt></BookgDt><ValDt><Dt>{line.day}</Dt></ValDt>{code}"
         f"<NtryDtls><TxDtls>{end_to_end}{charges}<RltdPties><{other}><Nm>{escape(line.name)}</Nm></{other}>"
         f"{iban}</RltdPties><RmtInf><Ustrd>{escape(line.text)}</Ustrd></RmtInf>{returned}</TxDtls></NtryDtls>"

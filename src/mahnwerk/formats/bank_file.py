@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from mahnwerk.formats import bank_csv, camt, mt940
 from mahnwerk.formats.bank import BankFile, BankFileError
 from mahnwerk.formats.xml_door import XmlRefused
 
+_SWIFT = re.compile(rb"[\r\n]:(?:\d{2}[A-Z]?|NS):")
+"""A line that begins with a tag: MT940, if only a piece of it."""
 FILE_BYTES_MAX = 500 * 1024 * 1024
 
 
@@ -28,8 +32,6 @@ def read(
             return [(source, camt.read(data, source=source))]
         except XmlRefused as error:
             raise BankFileError(str(error), source) from None
-    if profile is None and (
-        head[:3] in (b"{1:", b"{4:") or b":20:" in head or b":25:" in head or b":61:" in head
-    ):
+    if profile is None and (head[:3] in (b"{1:", b"{4:") or _SWIFT.search(b"\n" + head)):
         return [(source, mt940.read(data, source=source))]
     return [(source, bank_csv.read(data, account=account, profile=profile, source=source))]

@@ -59,8 +59,11 @@ def read(data: bytes, *, source: str = "camt file") -> BankFile:
     if not records:
         raise BankFileError("it holds no statement, report or notification", source)
     kind = family[name.removesuffix("V01")]
+    made = _text(message, "GrpHdr/CreDtTm")
+    made_on = _day(made, source) if made else None
     drafts = [
-        _statement(record, kind, f"{source}, statement {no}", notes) for no, record in enumerate(records, 1)
+        _statement(record, kind, f"{source}, statement {no}", notes, made_on)
+        for no, record in enumerate(records, 1)
     ]
     return finish(kind, [draft.done() for draft in drafts], notes, source=source)
 
@@ -92,7 +95,7 @@ def read_zip(data: bytes, *, source: str = "camt archive") -> list[tuple[str, Ba
     return files
 
 
-def _statement(record: Node, kind: str, where: str, notes: list[str]) -> Draft:
+def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: dt.date | None) -> Draft:
     draft = Draft(is_interim=kind != "camt.053", statement_id=_text(record, "Id"))
     accounts = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
     draft.account = next((found for path in accounts if (found := _text(record, path))), "")
@@ -107,8 +110,9 @@ def _statement(record: Node, kind: str, where: str, notes: list[str]) -> Draft:
         draft.currency = _text(record, "Acct/Ccy") or next(
             (amount.get("Ccy", "") for entry in entries for amount in _all(entry, "Amt")), "EUR"
         )
+    told_on = draft.to_on or _record_day(record, where) or made_on
     for number_, node in enumerate(entries, 1):
-        draft.entries.extend(_entry(node, number_, f"{where}, entry {number_}", notes))
+        draft.entries.extend(_entry(node, number_, f"{where}, entry {number_}", notes, told_on))
     return draft
 
 
@@ -136,12 +140,32 @@ def _balances(record: Node, draft: Draft, where: str) -> None:
         draft.currency = account_currency
 
 
-def _entry(node: Node, number: int, where: str, notes: list[str]) -> Iterator[Entry]:
+def _record_day(record: Node, where: str) -> dt.date | None:
+    """The day a report speaks of: its last balance, else when it was made."""
+    days = [day for balance in _all(record, "Bal") if (day := _date(balance, "Dt", where))]
+    made = _text(record, "CreDtTm")
+    return max(days, default=None) or (_day(made, where) if made else None)
+
+
+def _detail_day(node: Node, where: str) -> dt.date | None:
+    """The day a detail names for its settlement."""
+    details = [detail for group in (*_all(node, "NtryDtls"), node) for detail in _all(group, "TxDtls")]
+    for path in ("IntrBkSttlmDt", "AccptncDtTm", "TxDtTm"):
+        text = next((found for detail in details if (found := _text(detail, f"RltdDts/{path}"))), "")
+        if text:
+            return _day(text, where)
+    return None
+
+
+def _entry(node: Node, number: int, where: str, notes: list[str], told_on: dt.date | None) -> Iterator[Entry]:
     cents, currency = _amount(node, where)
     total = _signed(node, cents)
     booked = _date(node, "BookgDt", where) or _date(node, "ValDt", where)
     if booked is None:
-        raise BankFileError("neither booking date nor value date is given", where)
+        booked = _detail_day(node, where) or told_on
+        if booked is None:
+            raise BankFileError("neither booking date nor value date is given", where)
+        notes.append(f"{where}: neither booking nor value date is given; taken as {booked}")
     value = _date(node, "ValDt", where) or booked
     status = _text(node, "Sts/Cd") or _text(node, "Sts/Prtry") or _text(node, "Sts")
     is_reversal = _text(node, "RvslInd") == "true"

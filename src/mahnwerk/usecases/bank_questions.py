@@ -135,7 +135,7 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
     target = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     if target.currency != entry.row.currency:
         raise BadInput(
-            f"entry {entry_no} is in {entry.row.currency}, case {target.case_reference} in {target.currency}.",
+            f"entry {entry_no} is in {entry.row.currency}, {target.case_reference} in {target.currency}.",
             "Money of another currency is never booked on a case; exchange it, or return it.",
         )
     discount = proposal is not None and not invoices and "discount_taken" in proposal.reasons
