@@ -93,3 +93,28 @@ def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any, at: Any)
     assert sorted(voided.values_list("voids_fact_no", flat=True)) == sorted(
         costs.values_list("fact_no", flat=True)
     )
+
+
+def test_the_fees_of_a_run_count_lump_sums_too() -> None:
+    """§ 288 Abs. 5 BGB is charged per claim, the cost of the letter once: both are fees of the message."""
+    from types import SimpleNamespace
+
+    import polars as pl
+
+    from mahnwerk.usecases import day
+
+    measure = {
+        "case_id": [1, 2],
+        "step_id": ["second_notice"] * 2,
+        "channel": ["post"] * 2,
+        "demanded_cents": [9_000, 500],
+        "fee_cents": [0, 76],
+    }
+    plan = SimpleNamespace(
+        measures=pl.DataFrame(measure),
+        measure_items=pl.DataFrame({"case_id": [1, 1, 2], "lump_sum_cents": [4_000, 4_000, 0]}),
+        held=pl.DataFrame(schema={"reason": pl.String, "next_look_on": pl.Date}),
+    )
+    tally = day._Tally()
+    tally.add(plan, pl.DataFrame({"case_id": [1, 2], "currency": ["EUR"] * 2}))  # type: ignore[arg-type]
+    assert sum(frame["fee_cents"].sum() for frame in tally.measures) == 8_076

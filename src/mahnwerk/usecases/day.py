@@ -176,9 +176,16 @@ class _Tally:
 
     def add(self, plan: DayPlan, cases: pl.DataFrame) -> None:
         self.cases += cases.height
+        lump_sums = plan.measure_items.group_by("case_id").agg(lump_cents=pl.col("lump_sum_cents").sum())
         self.measures.append(
-            plan.measures.join(cases.select("case_id", "currency"), on="case_id").select(
-                "step_id", "channel", "currency", "demanded_cents", "fee_cents"
+            plan.measures.join(cases.select("case_id", "currency"), on="case_id")
+            .join(lump_sums, on="case_id", how="left")
+            .select(
+                "step_id",
+                "channel",
+                "currency",
+                "demanded_cents",
+                fee_cents=pl.col("fee_cents") + pl.col("lump_cents").fill_null(0),
             )
         )
         self.held.append(plan.held.select("reason", "next_look_on"))
