@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from datetime import date
 from pathlib import Path
@@ -215,8 +216,18 @@ def test_formulas_stay_data_and_the_reject_file_disarms_them() -> None:
     result = read(HEADER, changed("Nachname", "=1+1"), changed("Nachname", "@x").replace("R-1;", ";"))
     assert result.claims["last_name"].to_list() == ["=1+1"]
     text = rejects_csv(result).decode("utf-8-sig")
-    assert ";'@x;" in text
-    assert ";@x" not in text
+    assert ';"\'@x";' in text
+    assert '"@x' not in text
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", " =1+1", "\t=1", "＝1+1", "+49 341 555", "-x", "@x", "'=1", "a,=1+1"]
+)
+def test_no_cell_of_a_reject_file_runs_in_a_spreadsheet(cell: str) -> None:
+    result = read(HEADER, changed("Nachname", f'"{cell}"').replace("R-1;", ";"))
+    text = rejects_csv(result).decode("utf-8-sig")
+    assert not re.search(r';"\s*[=+\-@＝]', text)
+    assert "a,=1" not in text or '"a,=1+1"' in text  # in quotes: not split where commas part cells
 
 
 def test_rejects_can_be_fixed_and_imported_again() -> None:
@@ -226,7 +237,7 @@ def test_rejects_can_be_fixed_and_imported_again() -> None:
     ]
     first = read(HEADER, *bad)
     assert first.claims.height == 0
-    fixed = rejects_csv(first).replace(b"12,5O", b"12,50").replace(b"DE1;", b";")
+    fixed = rejects_csv(first).replace(b"12,5O", b"12,50").replace(b'"DE1"', b"")
     again = claims_csv.read(fixed)
     assert again.rejects.height == 0
     assert again.claims.select("invoice_number", "last_name", "amount_cents").rows() == [
@@ -247,7 +258,7 @@ def test_whatever_a_name_holds_the_reject_file_brings_it_back(names: list[str]) 
     lines = [f"R-{n};K-1;{name};?;02.03.2026;16.03.2026" for n, name in enumerate(quoted)]
     first = read(header, *lines)
     assert first.rejects.height == len(names)
-    again = claims_csv.read(rejects_csv(first).replace(b";?;", b";7;"))
+    again = claims_csv.read(rejects_csv(first).replace(b';"?";"02', b';7;"02'))
     straight = read(header, *(line.replace(";?;", ";7;") for line in lines))
     assert again.claims["last_name"].to_list() == straight.claims["last_name"].to_list()
     assert again.rejects.height == straight.rejects.height == 0

@@ -84,3 +84,9 @@ def test_sweep_removes_only_what_a_dead_process_left(tmp_path: Path) -> None:
     (tmp_path / f".B.pdf.{os.getpid()}.part").write_bytes(b"half")
     assert FileGateway(tmp_path).sweep() == 1
     assert [p.name for p in tmp_path.iterdir()] == [f".B.pdf.{os.getpid()}.part"]
+
+
+def test_letters_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    FileGateway(tmp_path / "outbox").deliver("M-1.pdf", b"%PDF")
+    assert (tmp_path / "outbox").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "outbox" / "M-1.pdf").stat().st_mode & 0o777 == 0o600

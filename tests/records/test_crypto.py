@@ -102,6 +102,34 @@ def test_a_kept_file_comes_back(tenant_id: int, settings: Any) -> None:
     assert crypto.open_file(tenant_id, "claims", mark) == b"Name;Betrag"
 
 
+def test_kept_files_cannot_be_swapped(tenant_id: int, settings: Any) -> None:
+    folder = Path(settings.BOOK) / "files"
+    one, mark = crypto.keep_file(tenant_id, "claims", b"Name;Betrag")
+    other, _ = crypto.keep_file(tenant_id, "claims", b"Name;Anderer")
+    (folder / one).write_bytes((folder / other).read_bytes())
+    with pytest.raises(crypto.KeyMissing, match="not the file that was kept"):
+        crypto.open_file(tenant_id, "claims", mark)
+
+
+def test_no_nonce_is_drawn_twice_and_files_are_for_their_owner_only(tenant_id: int, settings: Any) -> None:
+    key = crypto.tenant_key(tenant_id, "file")
+    nonces = {crypto.encrypt(key, b"x", b"")[1:13] for _ in range(2000)}
+    wrapped = crypto.new_person_keys(tenant_id, range(2000))
+    nonces |= {blob[1:13] for _, blob in wrapped.values()}
+    assert len(nonces) == 4000
+    name, _ = crypto.keep_file(tenant_id, "claims", b"x")
+    assert (Path(settings.BOOK) / "files" / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_payload_moved_to_another_version_person_or_tenant_does_not_open(tenant_id: int) -> None:
+    key = os.urandom(32)
+    blob = crypto.encrypt(key, b"x", crypto.payload_aad(tenant_id, 5, 1))
+    assert crypto.decrypt(key, blob, crypto.payload_aad(tenant_id, 5, 1)) == b"x"
+    for place in ((tenant_id, 5, 2), (tenant_id, 6, 1), (tenant_id + 1, 5, 1)):
+        with pytest.raises(crypto.KeyMissing):
+            crypto.decrypt(key, blob, crypto.payload_aad(*place))
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")

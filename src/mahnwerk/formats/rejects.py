@@ -34,7 +34,8 @@ CODES: Final = {
 REJECT_COLUMNS: Final = ("mahnwerk_row", "mahnwerk_reason", "mahnwerk_remedy")
 """Columns the reject CSV adds in front; readers know and ignore them."""
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
+"""What a spreadsheet takes for the begin of a formula, also as its East Asian editions write it."""
 _PLAIN_NUMBER: Final = r"^[+-]?[0-9][0-9.,]*$"
 
 
@@ -140,26 +141,30 @@ def rejects_csv(imported: Imported, delimiter: str = ";") -> bytes:
         _harmless(pl.col("remedy").fill_null("")).alias(REJECT_COLUMNS[2]),
         *(_harmless(pl.col(cell).fill_null("")).alias(cell) for cell in cells),
     )
-    header = delimiter.join(quoted(name, delimiter) for name in (*REJECT_COLUMNS, *cells))
+    harmless = (
+        pl.Series("name", [*REJECT_COLUMNS, *cells])
+        .to_frame()
+        .select(_harmless(pl.col("name")).alias("name"))
+    )
+    header = delimiter.join(quoted(name) for name in harmless["name"])
+    # All in quotes: a spreadsheet that splits at another sign must not find a formula inside a cell.
     body = table.write_csv(
-        include_header=False, separator=delimiter, line_terminator="\r\n", quote_style="necessary"
+        include_header=False, separator=delimiter, line_terminator="\r\n", quote_style="always"
     )
     return ("\ufeff" + header + "\r\n" + body).encode("utf-8")
 
 
-def quoted(cell: str, delimiter: str) -> str:
-    """One CSV cell, in quotes where it needs them."""
-    if any(sign in cell for sign in (delimiter, '"', "\n", "\r")):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
+def quoted(cell: str) -> str:
+    """One CSV cell in quotes."""
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _harmless(cell: pl.Expr) -> pl.Expr:
     """Put an apostrophe before what a spreadsheet would run, and before what already looks like that."""
-    runs = cell.str.contains(r"^'*[=+\-@\t\r]") & ~cell.str.contains(_PLAIN_NUMBER)
+    runs = cell.str.contains(rf"^'*{_FORMULA}") & ~cell.str.contains(_PLAIN_NUMBER)
     return pl.when(runs).then(pl.concat_str(pl.lit("'"), cell)).otherwise(cell)
 
 
 def restored(frame: pl.DataFrame, cells: Sequence[str]) -> pl.DataFrame:
     """Take off the apostrophes `rejects_csv` put on."""
-    return frame.with_columns(pl.col(list(cells)).str.replace(r"^'('*[=+\-@\t\r])", "$1"))
+    return frame.with_columns(pl.col(list(cells)).str.replace(rf"^'('*{_FORMULA})", "$1"))

@@ -33,10 +33,12 @@ def write_durably(path: Path, payload: bytes, checkpoint: Checkpoint = no_checkp
             _sync_folder(path.parent)
             return
         raise FileExistsError(f"{path}: is there already, with other content")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Letters lie here in clear: nobody but the user who sends them may read them.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     checkpoint("before file write")
-    with open(partial, "wb") as file:
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(payload)
         file.flush()
         os.fsync(file.fileno())

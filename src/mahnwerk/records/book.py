@@ -44,6 +44,7 @@ def open_book(path: Path | str, *, create: bool = True, check: bool = True) -> P
     is_sqlite = not os.environ.get("MAHNWERK_DATABASE_URL")
     if not create and is_sqlite and not (folder / "book.sqlite3").is_file():
         raise BookError(f"There is no book in {folder}: import something first, or name another with --book.")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "secrets").mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ["MAHNWERK_BOOK"] = str(folder)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mahnwerk.site.settings")

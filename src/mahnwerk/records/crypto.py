@@ -246,7 +246,10 @@ def keep_file(tenant_id: int, kind: str, content: bytes) -> tuple[str, bytes]:
 def open_file(tenant_id: int, kind: str, mark: bytes) -> bytes:
     """The original that `keep_file` kept."""
     path = Path(settings.BOOK) / "files" / kind / f"{bytes(mark).hex()}.sealed"
-    return decrypt(tenant_key(tenant_id, "file"), path.read_bytes(), f"file|{tenant_id}|{kind}".encode())
+    content = decrypt(tenant_key(tenant_id, "file"), path.read_bytes(), f"file|{tenant_id}|{kind}".encode())
+    if not hmac.compare_digest(keyed_hash(tenant_id, "bytes hmac", content), bytes(mark)):
+        raise KeyMissing(f"{path.name} is not the file that was kept under this name.")
+    return content
 
 
 def has_key_backup_note(environment: Mapping[str, str]) -> bool:

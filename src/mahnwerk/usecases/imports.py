@@ -248,8 +248,8 @@ class _Import:
         folders = [self.rejects_folder or self.path.parent, self.book.place.rejects]
         for folder in folders:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                crypto.write_durably(folder / name, content)  # names and addresses in clear: 0600
             except OSError:
                 continue
             return folder / name

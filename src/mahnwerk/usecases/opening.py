@@ -48,6 +48,7 @@ def open_book(book: str = "", *, actor: str, create: bool = False) -> OpenBook:
     UnsafeStart
         Durability settings or keys are not safe; the message names each.
     """
+    os.umask(0o077)  # what is written from here on holds people's data: for this user alone
     start_django()
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
