@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, OPTIONAL, PAYMENTS, propose
+from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, OPTIONAL, PAYMENTS, MatchSettings, propose
 
 
 def claims(*rows: tuple[int, int, int, str, str]) -> pl.DataFrame:
@@ -133,3 +135,91 @@ def test_each_payment_once_each_claim_booked_once_in_any_order(drawn: list[int],
     assert len(booked) == len(set(booked))
     shuffled = propose(paid.reverse(), known.reverse())
     assert sorted(map(str, answer(found))) == sorted(map(str, answer(shuffled)))
+
+
+def whole(rows: pl.DataFrame, **columns: object) -> pl.DataFrame:
+    """The claims with optional columns, the same for each."""
+    return rows.with_columns(
+        pl.lit(value, dtype=OPEN_CLAIMS[name]).alias(name) for name, value in columns.items()
+    )
+
+
+def paid_on(rows: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    return rows.with_columns(value_on=pl.lit(day))
+
+
+ONE = claims(
+    (1, 10, 12000, "2026-900411", "Annika Brandstätter"), (2, 10, 700, "2026-900412", "A. Brandstätter")
+)
+BY = dt.date(2026, 3, 10)
+
+
+@pytest.mark.parametrize(("day", "verdict"), [(BY, "booked"), (BY + dt.timedelta(days=1), "proposed")])
+def test_a_discount_counts_until_its_day(day: dt.date, verdict: str) -> None:
+    known = whole(ONE, discount_cents=240, discount_until=BY)
+    (row,) = propose(paid_on(payments((1, 11760, "2026-900411", "X")), day), known).to_dicts()
+    assert (row["claim_ids"], row["verdict"]) == ([1], verdict)
+    assert ("discount_taken" in row["reasons"]) == (verdict == "booked")
+
+
+def test_other_sums_mean_the_whole_claim_too() -> None:
+    """The principal without interest and costs, or what a letter asked for."""
+    known = ONE.with_columns(other_cents=pl.lit([11000, 11500]))
+    for cents in (11000, 11500):
+        (row,) = propose(payments((1, cents, "2026-900411", "X")), known).to_dicts()
+        assert (row["verdict"], "other_amount" in row["reasons"]) == ("booked", True)
+
+
+CASE = whole(ONE).with_columns(case_references=pl.lit(["M-000042", "RF18539007547034"]))
+
+
+@pytest.mark.parametrize(
+    ("cents", "text", "name", "ids", "verdict"),
+    [
+        (12700, "RF18 5390 0754 7034", "Wer auch immer", [1, 2], "booked"),
+        (700, "RF18539007547034", "Wer auch immer", [2], "booked"),
+        (12700, "Zeichen M-000042", "Wer auch immer", [1, 2], "booked"),
+        (5000, "RF18539007547034", "Wer auch immer", [1, 2], "booked"),
+        (99999, "RF18539007547034", "Wer auch immer", [1, 2], "booked"),
+        (5000, "M-000042", "Wer auch immer", [1, 2], "proposed"),
+        (5000, "M-000042", "Brandstätter, Annika", [1, 2], "booked"),
+    ],
+)
+def test_a_payment_that_names_the_case(
+    cents: int, text: str, name: str, ids: list[int], verdict: str
+) -> None:
+    settings = MatchSettings(books_part_payments=True)
+    (row,) = propose(payments((1, cents, text, name)), CASE, settings=settings).to_dicts()
+    assert (row["claim_ids"], row["verdict"]) == (ids, verdict)
+    assert "case_named" in row["reasons"]
+
+
+def test_a_part_payment_is_booked_only_where_asked_for_and_by_the_right_payer() -> None:
+    part = payments((1, 5000, "2026-900411", "Annika Brandstaetter"))
+    assert answer(propose(part, ONE)) == [([1], [1], "proposed")]
+    settings = MatchSettings(books_part_payments=True)
+    assert answer(propose(part, ONE, settings=settings)) == [([1], [1], "booked")]
+    stranger = payments((1, 5000, "2026-900411", "Otto Unbekannt"))
+    assert answer(propose(stranger, ONE, settings=settings)) == [([1], [1], "proposed")]
+
+
+PRICE = claims(
+    *((n, n, 1990, f"RE-26-{n:04}", name) for n, name in enumerate(("Abel", "Brandt", "Cramer"), 411))
+)
+
+
+def test_in_a_shop_with_one_price_a_slip_for_a_neighbours_number_is_a_question() -> None:
+    """The number is Brandt's, the payer is Cramer: nobody knows which of the two was meant."""
+    (row,) = propose(payments((1, 1990, "RE-26-0412", "Cramer")), PRICE).to_dicts()
+    assert row["verdict"] == "proposed"
+    assert {*row["claim_ids"], *row["runner_up"]} == {412, 413}
+
+
+def test_an_invoice_that_is_not_in_the_list_is_not_taken_for_its_neighbour() -> None:
+    """The same customer paid RE-26-0421 long ago, and pays it again: RE-26-0411 is not what is meant."""
+    assert answer(propose(payments((1, 1990, "RE-26-0421", "Abel")), PRICE))[0][2] != "booked"
+
+
+def test_a_day_in_the_text_is_no_invoice_number() -> None:
+    known = claims((1, 1, 1000, "RE-26-042026", "Abel"))
+    assert answer(propose(payments((1, 1000, "vom 26.04.2026", "Abel")), known))[0][2] == "proposed"

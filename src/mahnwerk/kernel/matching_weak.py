@@ -9,6 +9,8 @@ from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT, Board, Gro
 from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, ONE_SLIP, SHORT, TWO_SLIPS
 from mahnwerk.kernel.references import likeness
 
+STRENGTH = {EXACT: 0.3, SHORT: 0.2, ONE_SLIP: 0.12, TWO_SLIPS: 0.05}
+"""What a reference adds to a proposal; one as written is worth a question whatever the amount."""
 LIKENESS_CERTAIN = 0.72
 """With the exact amount, unique in its currency, this much of a reference is no accident."""
 
@@ -105,11 +107,7 @@ def _single(board: Board, payment: Payment) -> Group:
         claim = board.claims[claim_id]
         fits = board.fit([claim], payment.amount_cents, payment.value_on)
         score, _, known = _score(board, payment, claim)
-        weight = (
-            0.5 * score
-            + (0.35 if fits else 0.0)
-            + {EXACT: 0.15, SHORT: 0.12, ONE_SLIP: 0.1, TWO_SLIPS: 0.05}.get(evidence, 0.0)
-        )
+        weight = 0.5 * score + (0.35 if fits else 0.0) + STRENGTH.get(evidence, 0.0)
         reasons = tuple(
             word
             for word, holds in (

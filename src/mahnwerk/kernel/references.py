@@ -158,7 +158,7 @@ def likeness(text: str, references: Iterable[str], head: str = "") -> float:
 
     `head` is what all references of the numbering scheme begin with: it must not make strangers alike.
     """
-    whole = compact(text)
+    whole = compact(_DAY.sub(" ", text.upper()))
     bare_head = "".join(char for char in head if char.isdigit())
     best = 0.0
     for reference in references:
