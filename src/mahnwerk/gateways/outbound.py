@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -70,6 +72,12 @@ def is_public(text: str) -> bool:
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_loopback or address.is_unspecified
     )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificate authorities we trust; reading them takes longer than most requests."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class Outbound:
         deadline = time.monotonic() + 2 * self.timeout_seconds
         try:
             with (
-                httpx.Client(timeout=self.timeout_seconds, follow_redirects=False, trust_env=False) as client,
+                self._client() as client,
                 client.stream(method, url, headers=sent, content=content, extensions=extensions) as answer,
             ):
                 return self._read(answer, deadline)
@@ -148,6 +156,11 @@ class Outbound:
             raise NotReached(f"{host} does not answer") from error
         except httpx.HTTPError as error:
             raise AnswerUnknown(f"{host}: {type(error).__name__}") from error
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            timeout=self.timeout_seconds, follow_redirects=False, trust_env=False, verify=_trusted()
+        )
 
     def _read(self, answer: httpx.Response, deadline: float) -> Answer:
         if answer.is_redirect:
