@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 
+import polars as pl
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 from mahnwerk.frames import DayPlan
 from mahnwerk.records.models import Message, MessageItem, MessageState
 from mahnwerk.usecases.opening import OpenBook
 
 
-def plan_again(book: OpenBook, run_id: int, plan: DayPlan, on: dt.date, shard: tuple[int, int]) -> int:
+def plan_again(book: OpenBook, run_id: int, plan: DayPlan, on: dt.date, notices: pl.DataFrame) -> int:
     """Plan another attempt for measures whose last one ended without arriving; how many.
 
     The plan wants a step again under the same key only if what was sent under it is disproved, so a
     sent or failed message that stands against a wanted measure is a proven non-delivery.
+
+    Parameters
+    ----------
+    notices : NOTICES of the cases, as the plan saw them: every message that left or may have left
     """
-    ended = Message.objects.filter(
-        tenant_id=book.tenant_id,
-        case_id__gte=shard[0],
-        case_id__lte=shard[1],
-        state__in=[MessageState.SENT, MessageState.FAILED],
-        case__decisions__until_on=None,
-        case__decisions__outcome="measure",
-        case__decisions__reason=F("step_id"),
-    )
-    keys = set(ended.values_list("case_id", "step_id", "cycle"))
-    if not keys:
-        return 0
-    count = 0
-    for measure in plan.measures.iter_rows(named=True):
-        if (measure["case_id"], measure["step_id"], measure["cycle"]) in keys:
-            count += _one(book, run_id, plan, measure, on)
-    return count
+    ended = notices.select("case_id", "cycle", step_id="message_step_id").unique()
+    again = plan.measures.join(ended, on=["case_id", "step_id", "cycle"], how="semi")
+    return sum(_one(book, run_id, plan, measure, on) for measure in again.iter_rows(named=True))
 
 
 def _one(book: OpenBook, run_id: int, plan: DayPlan, measure: dict[str, object], on: dt.date) -> int:

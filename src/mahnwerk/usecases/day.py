@@ -123,7 +123,7 @@ def run_day(
         tally.add(plan, cases.cases)
         if run_id is not None:
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
-            tally.again += attempts.plan_again(book, run_id, plan, on, shard)
+            tally.again += attempts.plan_again(book, run_id, plan, on, cases.notices)
         progress(number + 1, len(shards))
     report = replace(tally.report(on, dry_run, saved, rules), plans_to_remind=to_remind)
     if run_id is not None:
