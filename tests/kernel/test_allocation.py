@@ -538,6 +538,15 @@ def test_disputes_are_capped_by_what_is_open_and_end_when_resolved() -> None:
     assert disputed(part, pay(8_000, claim_id=101)) == [2_000, 0]
 
 
+@pytest.mark.parametrize(("amount", "is_whole"), [(9_999, False), (10_000, True), (10_001, True)])
+def test_who_disputes_all_of_the_principal_disputes_its_interest(amount: int, is_whole: bool) -> None:
+    began = {101: DUE + timedelta(days=1)}
+    result = run([claim(1)], [fact(1, FactKind.DISPUTE_RAISED, DUE, amount)], LATER, began=began)
+    row = result.balances.row(0, named=True)
+    assert row["interest_open_cents"] > 1
+    assert row["disputed_cents"] == (row["open_cents"] if is_whole else amount)
+
+
 def test_interest_since_the_opening_of_insolvency_is_subordinated() -> None:
     one = [claim(1, principal_cents=36_600_000)]
     opened = fact(1, FactKind.INSOLVENCY_OPENED, DUE + timedelta(days=11))

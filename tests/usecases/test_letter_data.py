@@ -44,3 +44,24 @@ def test_the_ground_is_told_in_the_clients_words() -> None:
     assert letter_data.ground(ClaimKind.GOODS_OR_SERVICES, "de", subject) == "Kauf von Keramik"
     assert letter_data.ground(ClaimKind.RENT, "de", subject) == "Mietvertrag, Kauf von Keramik"
     assert letter_data.ground(ClaimKind.RENT, "en") == "tenancy agreement"
+
+
+@pytest.mark.parametrize(
+    ("principal", "interest", "disputed", "parts"),
+    [
+        (10_000, 101, 0, (0, 0)),
+        (10_000, 101, 5_000, (5_000, 51)),
+        (10_000, 101, 10_000, (10_000, 101)),
+        (10_000, 101, 10_101, (10_000, 101)),
+        (0, 101, 101, (0, 0)),
+    ],
+)
+def test_interest_on_a_disputed_part_is_not_asked(
+    principal: int, interest: int, disputed: int, parts: tuple[int, int]
+) -> None:
+    row = {
+        "principal_open_cents": principal,
+        "interest_open_cents": interest,
+        "disputed_cents": disputed,
+    }
+    assert letter_data.disputed_parts(row) == parts

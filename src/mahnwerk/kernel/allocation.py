@@ -273,7 +273,11 @@ def _balances(claims: pl.DataFrame, ledger: Ledger, story: Story, disputes: pl.D
     if disputes.is_empty():
         return frame.with_columns(disputed_cents=pl.lit(0, pl.Int64)).select(list(BALANCES))
     named = disputes.with_columns(is_disputed=pl.lit(True))
+    # Interest and costs share the fate of the principal: who disputes all of it disputes them too.
+    principal = pl.col("principal_open_cents")
+    is_whole = (principal > 0) & (pl.col("disputed_cents") >= principal)
     part = pl.min_horizontal(pl.coalesce("disputed_cents", "open_cents"), "open_cents")
+    part = pl.when(is_whole).then(pl.col("open_cents")).otherwise(part)
     return (
         frame.join(named, on="claim_id", how="left", maintain_order="left")
         .with_columns(disputed_cents=pl.when(pl.col("is_disputed")).then(part).otherwise(0))

@@ -43,6 +43,11 @@ GROUNDS: Final = {
     ClaimKind.OTHER: ("Vertrag", "contract"),
 }
 """What a debt is for, in German and English."""
+NOT_ASKED: Final = {
+    "de": ("bestrittener Teil, nicht gefordert", "Zinsen auf den bestrittenen Teil, nicht gefordert"),
+    "en": ("disputed part, not asked for", "interest on the disputed part, not asked for"),
+}
+"""What a letter leaves out of a claim: of the principal, and of its interest."""
 SETTLED: Final = {
     "principal": ("auf den Rechnungsbetrag", "towards the invoice amount"),
     "interest": ("auf Zinsen", "towards interest"),
@@ -152,15 +157,15 @@ def _items(
     found = []
     for row in mine.claims:
         item = by_claim[row["claim_id"]]
-        asked = max(row["principal_open_cents"] - row["disputed_cents"], 0)
+        disputed, interest = disputed_parts(row)
         found.append(
             Item(
                 invoice_number=row["invoice_number"],
                 issued_on=row["issued_on"] or row["due_on"],
                 due_on=row["due_on"],
                 original_cents=row["original_cents"],
-                principal_open_cents=asked,
-                interest_open_cents=row["interest_open_cents"],
+                principal_open_cents=row["principal_open_cents"] - disputed,
+                interest_open_cents=row["interest_open_cents"] - interest,
                 costs_open_cents=row["costs_open_cents"],
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
@@ -216,17 +221,22 @@ def is_consumer_credit(mine: Account) -> bool:
 
 def _not_asked(mine: Account) -> list[Line]:
     """Lines that take off what is disputed, since the letter does not ask for it."""
-    label = {"de": "bestrittener Teil, nicht gefordert", "en": "disputed part, not asked for"}[mine.language]
+    labels = NOT_ASKED[mine.language]
     return [
-        Line(
-            "credit",
-            -min(row["disputed_cents"], row["principal_open_cents"]),
-            label=label,
-            invoice_number=row["invoice_number"],
-        )
+        Line("credit", -cents, label=label, invoice_number=row["invoice_number"])
         for row in mine.claims
-        if row["disputed_cents"]
+        for label, cents in zip(labels, disputed_parts(row), strict=True)
+        if cents
     ]
+
+
+def disputed_parts(row: Mapping[str, Any]) -> tuple[int, int]:
+    """What of a claim's principal is disputed, and the interest on that share, in the debtor's favour."""
+    principal = row["principal_open_cents"]
+    disputed = min(row["disputed_cents"], principal)
+    if disputed <= 0:
+        return 0, 0
+    return disputed, -(-row["interest_open_cents"] * disputed // principal)
 
 
 def ground(kind: int, language: str, subject: str = "") -> str:
