@@ -1,0 +1,189 @@
+"""Webhooks and pay pages as the outside sees them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+from django.test import Client
+from tests.gateways.provider_server import Simulator
+from tests.usecases.provider_worlds import World, make_world, set_environment
+
+from mahnwerk.records.models import Fact, PaymentIntent, ProviderEvent
+from mahnwerk.usecases import clock, providers
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as made, clock.use_clock(lambda: made.now):
+        yield made
+
+
+@pytest.fixture
+def world(tenant_id: int, tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> World:
+    set_environment(monkeypatch, simulator)
+    return make_world(tenant_id, tmp_path, simulator, "stripe")
+
+
+def post(world: World, raw: bytes, headers: dict[str, str], path: str = "") -> Any:
+    return Client(enforce_csrf_checks=True, raise_request_exception=False).post(
+        path or world.account_path, raw, content_type="application/json", headers=headers
+    )
+
+
+def test_a_webhook_is_answered_after_its_effect(world: World) -> None:
+    world.simulator.pay(world.checkout())
+    raw, headers = world.simulator.deliveries("stripe")[0]
+    answer = post(world, raw, headers)
+    assert (answer.status_code, answer.content) == (200, b"ok")
+    assert len(world.in_force()) == 1
+    assert post(world, raw, headers).status_code == 200
+    assert len(world.in_force()) == 1
+
+
+def test_others_are_told_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.simulator.pay(world.checkout())
+    raw, headers = world.simulator.deliveries("stripe")[0]
+    assert post(world, raw + b" ", headers).status_code == 400
+    assert post(world, raw, {}).content == b"refused"
+    assert post(world, b"x" * 600_000, headers).status_code == 413
+    assert post(world, raw, headers, "/hooks/paypal/" + world.public_id).status_code == 404
+    assert post(world, raw, headers, "/hooks/stripe/1-AAAAAAAAAAAAAAAA").status_code == 404
+    assert Client().get(world.account_path).status_code == 405
+
+    def broken(*given: Any, **named: Any) -> Any:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(providers, "record", broken)
+    answer = post(world, raw, headers)
+    assert (answer.status_code, answer.content) == (500, b"error")
+    assert not ProviderEvent.objects.exists() and not world.in_force()
+
+
+def test_the_pay_page_works_without_script_and_names_nobody(world: World) -> None:
+    link = world.link()
+    answer = Client(enforce_csrf_checks=True).get(f"/pay/{link}")
+    page = answer.content.decode()
+    assert answer.status_code == 200 and not answer.cookies
+    assert "shop GmbH" in page and re.search(r"2\d\d,\d\d EUR", page)
+    assert "<script" not in page and "Größler" not in page and "aenne" not in page
+    for name, value in {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+    }.items():
+        assert answer.headers[name] == value
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "form-action 'self' https://checkout.stripe.com" in policy
+
+
+def test_the_button_leads_to_the_provider_and_twice_to_the_same_place(world: World) -> None:
+    link = world.link()
+    client = Client(enforce_csrf_checks=True)
+    first, again = (client.post(f"/pay/{link}") for _ in range(2))
+    assert first.status_code == again.status_code == 303
+    assert first.headers["Location"] == again.headers["Location"]
+    assert first.headers["Location"].startswith(f"http://{world.simulator.host}/checkout/")
+    assert len(world.simulator.payments) == 1
+    world.simulator.pay(world.simulator.of(link).checkout_id)
+    world.deliver_all()
+    page = client.get(f"/pay/{link}").content.decode()
+    assert "nichts mehr offen" in page and "<button" not in page
+    assert "nichts mehr offen" in client.post(f"/pay/{link}").content.decode()
+
+
+def test_there_is_no_way_to_be_sent_elsewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, client = world.link(), Client()
+    assert client.get(f"/pay/{link}/done").status_code == 200
+    assert client.get(f"/pay/{link}/cancelled").status_code == 200
+    for path in (
+        f"/pay/{link}/evil",
+        f"/pay/{link}/https:",
+        "/pay/1-AAAAAAAAAAAAAAAA",
+        "/pay/x",
+        "/pay/x/done",
+    ):
+        assert client.get(path).status_code == 404
+    answer = client.get(f"/pay/{link}?next=https://evil.example&return_url=//evil.example")
+    assert b"evil" not in answer.content
+    monkeypatch.setattr(Simulator, "session", lambda self, payment: {
+        "id": payment.checkout_id, "url": "https://checkout.stripe.com.evil.example/x", "status": "open"
+    })  # fmt: skip
+    answer = client.post(f"/pay/{link}")
+    assert answer.status_code == 503 and "Location" not in answer.headers
+    assert PaymentIntent.objects.get().state != "open"
+
+
+def test_a_provider_that_is_away_is_said_so_and_trying_again_is_safe(world: World) -> None:
+    link, client = world.link(), Client()
+    world.simulator.fail = ["after"]
+    answer = client.post(f"/pay/{link}")
+    assert answer.status_code == 503 and "noch einmal" in answer.content.decode()
+    assert client.post(f"/pay/{link}").status_code == 303
+    assert len(world.simulator.payments) == 1
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    """The real entry point behind a server with a thread per request."""
+    from mahnwerk.site.wsgi import application
+
+    class Server(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Quiet."""
+
+    server = make_server("127.0.0.1", 0, application, Server, Quiet)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_webhook_many_times_at_once(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """A real server on loopback, eight senders at once: one event, one fact; everybody is told "ok"."""
+    from mahnwerk.records.book import ensure_tenant
+
+    settings.BOOK = tmp_path
+    with Simulator() as simulator, clock.use_clock(lambda: simulator.now):
+        set_environment(monkeypatch, simulator)
+        world = make_world(ensure_tenant("Test operator"), tmp_path, simulator, "stripe")
+        simulator.pay(world.checkout("10,00"))
+        simulator.dispute(world.links[0])
+        deliveries = simulator.deliveries("stripe")
+        answers: list[int] = []
+
+        def send(raw: bytes, headers: dict[str, str]) -> None:
+            connection = HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST", world.account_path, raw, headers)
+            answers.append(connection.getresponse().status)
+            connection.close()
+
+        with web_server() as port:
+            threads = [threading.Thread(target=send, args=one) for one in deliveries * 3]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert answers == [200] * len(threads)
+        assert ProviderEvent.objects.count() == len(deliveries)
+        assert set(world.states()) == {"applied"}
+        assert world.in_force() == []
+        assert Fact.objects.filter(kind__in=[200, 201]).count() == 2
