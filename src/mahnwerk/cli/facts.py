@@ -32,6 +32,9 @@ def add(
     reference: Annotated[
         str, typer.Option("--reference", help="Its name elsewhere; the same name twice adds nothing.")
     ] = "",
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", help="The second person, where much is given up.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effect; record nothing.")] = False,
     book: BookOption = "",
     actor: ActorOption = "",
@@ -46,6 +49,7 @@ def add(
         mahnwerk fact add MW-1-000042 voided --voids 7
     """
     from mahnwerk.cli.run import default_actor
+
     start_django()
     from mahnwerk.usecases import facts
     from mahnwerk.usecases.opening import open_book
@@ -62,6 +66,7 @@ def add(
         code=code,
         voids=voids,
         reference=reference,
+        approved_by=approved_by,
         dry_run=dry_run,
     )
     if as_json:

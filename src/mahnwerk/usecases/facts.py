@@ -16,7 +16,7 @@ from mahnwerk.kernel import costs
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, Claim
-from mahnwerk.usecases import clock
+from mahnwerk.usecases import clock, four_eyes
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -53,6 +53,7 @@ def add(
     code: str = "",
     voids: int = 0,
     reference: str = "",
+    approved_by: str = "",
     dry_run: bool = False,
 ) -> AddedFact:
     """Record one fact.
@@ -65,6 +66,7 @@ def add(
     amount : as people write it
     invoice_number : the claim; "" = the whole case
     reference : its name elsewhere; the same reference in a case counts once
+    approved_by : the second person, where money above the book's limit is given up (four eyes)
 
     Raises
     ------
@@ -78,6 +80,7 @@ def add(
     claim_id = _claim(row, invoice_number)
     cents = _cents(amount)
     _complete(known, RULES[known], cents, until, code, voids, invoice_number)
+    approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
     fact: dict[str, Any] = {
         "case_id": case_id,
         "claim_id": claim_id,
@@ -108,7 +111,7 @@ def add(
                 "fact_add",
                 on=day,
                 case_id=case_id,
-                detail={"fact_no": number, "kind": known.name.lower()},
+                detail={"fact_no": number, "kind": known.name.lower(), **approval},
             )
     return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
 

@@ -15,6 +15,7 @@ from mahnwerk.frames import REJECTS, FactKind, empty
 from mahnwerk.kernel import costs
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records.models import Case, Claim
+from mahnwerk.usecases import four_eyes
 from mahnwerk.usecases.fact_kinds import RULES
 from mahnwerk.usecases.opening import OpenBook
 from mahnwerk.usecases.placing import Creditors
@@ -202,6 +203,14 @@ class _Finder:
             )
         if kind == FactKind.COST_INCURRED:
             _check_cost(row)
+        if four_eyes.needs_second(self.book, case_id, kind, row["amount_cents"], row["effective_on"]):
+            raise _Problem(
+                "kind",
+                kind.name.lower(),
+                "missing",
+                "so much is given up in this case that it takes two people; a file names none",
+                "Tell it by hand: mahnwerk fact add … --approved-by NAME.",
+            )
 
     def undone(self, rows: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], Problems]:
         """The rows that undo another, with the number of the fact they undo."""

@@ -12,6 +12,8 @@ import polars as pl
 from mahnwerk.frames import Book, FactKind, HeldReason
 from mahnwerk.kernel import permit_rules, permits
 from mahnwerk.kernel.daily_run import Decided
+from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.promises import not_kept
 from mahnwerk.law import load_laws
 from mahnwerk.records import load
 from mahnwerk.records.models import Message
@@ -68,6 +70,7 @@ class Why:
     messages: list[dict[str, Any]]
     facts: list[dict[str, Any]]
     limitation: list[dict[str, Any]]
+    promises_not_kept: list[dict[str, Any]]
     ruleset_hash: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def why(book: OpenBook, case: str, on: dt.date | None = None) -> Why:
         messages=_messages(book, case_id, day, result),
         facts=_facts(loaded, numbers),
         limitation=_limitation(result, numbers),
+        promises_not_kept=not_kept(in_force(loaded, day), day).to_dicts(),
         ruleset_hash=result.plan.law_hash,
     )
 
