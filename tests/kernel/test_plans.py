@@ -142,3 +142,31 @@ def test_paying_more_never_makes_it_worse(rows: list[tuple[int, int]], after: in
     before = plans.states(agreed(), paid(*payments), on)["state"][0]
     better = plans.states(agreed(), paid(*payments, (ON, extra)), on)["state"][0]
     assert ORDER[better] <= ORDER[before]
+
+
+def acted(state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000) -> list[str]:
+    rows = agreed().with_columns(reminded_on=pl.lit(told, pl.Date), is_accelerated=pl.lit(accelerated))
+    stand = plans.states(rows, paid(), state_on)
+    owed = pl.DataFrame({"case_id": [1], "plan_code": ["plan-1"], "open_cents": [left]})
+    return plans.actions(stand, rows, owed, state_on)["action"].to_list()
+
+
+TOLD = date(2027, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("on", "told", "accelerated", "left", "action"),
+    [
+        (date(2027, 1, 18), TOLD, True, 9_000, []),  # the fourteenth day still is for the answer
+        (date(2027, 1, 19), TOLD, True, 9_000, ["instalments_missed"]),
+        (date(2027, 1, 19), None, True, 9_000, []),  # nobody told him
+        (date(2027, 1, 19), date(2026, 11, 30), True, 9_000, []),  # told of something else
+        (date(2027, 1, 19), TOLD, False, 9_000, []),  # not agreed
+        (date(2026, 12, 31), date(2026, 12, 9), True, 9_000, []),  # only one is missing
+        (date(2027, 1, 19), TOLD, True, 0, ["fulfilled"]),  # nothing is open any more
+    ],
+)
+def test_only_what_was_signed_happens(
+    on: date, told: date | None, accelerated: bool, left: int, action: list[str]
+) -> None:
+    assert acted(on, told=told, accelerated=accelerated, left=left) == action

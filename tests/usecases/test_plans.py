@@ -1,0 +1,161 @@
+"""Offers show everything and record nothing; what is agreed is what was shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.records import worlds
+from tests.usecases import plan_world
+from tests.usecases.plan_world import PlanWorld
+
+from mahnwerk.frames import Role
+from mahnwerk.kernel.plans import CLAUSES
+from mahnwerk.records.models import AuditEntry, Fact, InstalmentPlan
+from mahnwerk.records.models import PlanOffer as OfferRow
+from mahnwerk.usecases import cases, plan_reminders, plans
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.plan_asks import read_ask
+
+pytestmark = pytest.mark.django_db
+DAY = date(2026, 3, 9)
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "plans.md"
+
+
+@pytest.fixture
+def world(tenant_id: int, tmp_path: Path) -> PlanWorld:
+    return plan_world.make(tenant_id, tmp_path)
+
+
+def offer(world: PlanWorld, per_month: str = "50", on: date = DAY, **more: object) -> plans.OfferView:
+    save = bool(more.pop("save", False))
+    with world.on(on) as book:
+        return plans.offer(book, world.reference, read_ask(per_month, **more), on=on, save=save)  # type: ignore[arg-type]
+
+
+def test_the_page_names_every_clause_as_the_code_does() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.M))
+    assert rows == CLAUSES
+    assert not any("acknowledg" in name and not name.startswith("no_") for name in CLAUSES)
+
+
+def test_an_offer_records_nothing(world: PlanWorld) -> None:
+    view = offer(world, income="2.100,00", dependants=1)
+    assert view.offer_id == ""
+    assert view.affordable_cents == 0  # with one to maintain nothing of 2,100 is attachable
+    assert view.exceeds_affordable
+    assert "not a limit" in view.affordability
+    assert (OfferRow.objects.count(), Fact.objects.filter(kind=700).count()) == (0, 0)
+
+
+def test_a_kept_offer_does_not_keep_the_income(world: PlanWorld) -> None:
+    offer(world, income="2100", dependants=2, save=True)
+    assert "2100" not in str(OfferRow.objects.get().terms)
+
+
+def test_an_agency_tells_the_costs_before(tenant_id: int, tmp_path: Path) -> None:
+    agency = plan_world.make(tenant_id, tmp_path, role=Role.AGENCY)
+    assert "§ 13a Abs. 3 RDG" in offer(agency).costs_told
+
+
+def test_what_changed_since_the_offer_is_not_agreed_to(world: PlanWorld) -> None:
+    view = offer(world, save=True)
+    world.pays(DAY, "20")
+    with pytest.raises(BadInput, match="terms changed"):
+        plans.agree(world.book, world.reference, offer_id=view.offer_id, on=date(2026, 3, 12))
+    assert InstalmentPlan.objects.count() == 0
+
+
+@pytest.mark.parametrize("on", [date(2026, 3, 8), date(2026, 4, 9)])
+def test_an_offer_binds_for_thirty_days(world: PlanWorld, on: date) -> None:
+    view = offer(world, save=True)
+    with pytest.raises(BadInput, match="does not bind"):
+        plans.agree(world.book, world.reference, offer_id=view.offer_id, on=on)
+
+
+def test_an_offer_of_another_case_is_not_found(world: PlanWorld) -> None:
+    with pytest.raises(NotFound, match="no offer"):
+        plans.agree(world.book, world.reference, offer_id="abc", on=DAY)
+
+
+@pytest.mark.parametrize(
+    ("per_month", "more", "why"),
+    [
+        ("0", {}, "deferral"),
+        ("1", {}, "deferral"),
+        ("50", {"rate": "12"}, "above the law"),
+        ("50", {"first_on": date(2026, 3, 1)}, "before today"),
+    ],
+)
+def test_no_unlawful_plan_and_none_of_nothing(
+    world: PlanWorld, per_month: str, more: dict[str, object], why: str
+) -> None:
+    with pytest.raises(BadInput, match=why):
+        offer(world, per_month, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("abc", "--per-month"), ("-5", "--per-month"), ("", "--per-month")]
+)
+def test_unreadable_amounts(text: str, why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        read_ask(text)
+    with pytest.raises(BadInput, match="--rate"):
+        read_ask("50", rate="x")
+
+
+def test_disputed_claims_are_left_out_and_said(tenant_id: int, tmp_path: Path) -> None:
+    world = plan_world.make(tenant_id, tmp_path, {"amount_cents": 20_000}, {"amount_cents": 30_000})
+    world.fact("dispute_raised", DAY, invoice_number="R-2")
+    view = offer(world)
+    assert view.terms["covers"] == ["R-1"]
+    assert view.not_covered == ["R-2: disputed"]
+    world.fact("dispute_raised", DAY, invoice_number="R-1")
+    with pytest.raises(BadInput, match="nothing is open"):
+        offer(world)
+
+
+def test_a_later_claim_is_not_part_of_the_plan(world: PlanWorld) -> None:
+    plans.agree(world.book, world.reference, ask=read_ask("50"), on=DAY)
+    late = worlds.claim_row(7, issued_on=date(2026, 3, 20), due_on=date(2026, 4, 3), amount_cents=9_900)
+    worlds.import_rows(world.book.tenant_id, late)
+    (row,) = cases.list_cases(world.book, date(2026, 4, 20)).rows
+    assert row["outcome"] == "measure"  # the reminder of the new invoice
+
+
+def test_interest_as_agreed_is_paid_as_signed_and_the_rest_is_waived(world: PlanWorld) -> None:
+    view = plans.agree(world.book, world.reference, ask=read_ask("80", rate="3"), on=DAY)
+    assert "interest_as_agreed" in view.terms["clauses"]
+    assert 0 < view.terms["interest_cents"] < 5_00
+    rows = view.terms["instalments"]
+    for row in rows:
+        world.pays(date.fromisoformat(row["due_on"]), f"{row['amount_cents'] / 100:.2f}")
+    last = date.fromisoformat(rows[-1]["due_on"])
+    world.runs(last)
+    (found,) = cases.list_cases(world.book, last).rows
+    assert found["open_cents"] == 0
+    assert found["surplus_cents"] <= 5
+    assert plans.show(world.book, world.reference, last)[0].state == "fulfilled"
+
+
+def test_the_list_by_state(world: PlanWorld) -> None:
+    view = plans.agree(world.book, world.reference, ask=read_ask("50"), on=DAY)
+    assert view.state == "kept"
+    assert plans.list_plans(world.book, date(2026, 4, 20), state="missed")[0].missing_cents == 50_00
+    with pytest.raises(BadInput, match="no state"):
+        plans.list_plans(world.book, DAY, state="lost")
+
+
+def test_a_reminder_is_told_once_and_only_when_something_is_missed(world: PlanWorld) -> None:
+    plans.agree(world.book, world.reference, ask=read_ask("50"), on=DAY)
+    with pytest.raises(BadInput, match="no instalment is missed"):
+        plan_reminders.remind(world.book, world.reference, channel="email", on=date(2026, 4, 2))
+    day = date(2026, 4, 20)
+    assert not plan_reminders.remind(world.book, world.reference, on=day, dry_run=True).is_recorded
+    assert plan_reminders.remind(world.book, world.reference, channel="phone", on=day).is_recorded
+    assert not plan_reminders.remind(world.book, world.reference, channel="phone", on=day).is_recorded
+    with pytest.raises(BadInput, match="no way to tell"):
+        plan_reminders.remind(world.book, world.reference, channel="pigeon", on=day)
+    assert AuditEntry.objects.filter(action="plan_remind").count() == 1
