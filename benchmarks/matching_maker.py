@@ -67,6 +67,8 @@ LAST = [
     "Sommer",
     "Winter",
 ]
+ENDINGS = ("", "", "mann", "berg", "stein", "hofer", "brecht", "-Lang", "-Roth", "-Kern", "ski", "inger")
+"""Names as varied as a town's: sixteen by twenty-eight alone would make every third debtor a namesake."""
 TRADES = [
     "Bau",
     "Elektro",
@@ -237,9 +239,9 @@ class Maker:
     def customer(self, scheme: int) -> tuple[str, str]:
         rng = self.rng
         if scheme in (2, 1) and rng.random() < 0.6:
-            name = f"{rng.choice(LAST)} {rng.choice(TRADES)} {rng.choice(FORMS)}"
+            name = f"{rng.choice(LAST)}{rng.choice(ENDINGS)} {rng.choice(TRADES)} {rng.choice(FORMS)}"
         else:
-            name = f"{rng.choice(FIRST)} {rng.choice(LAST)}"
+            name = f"{rng.choice(FIRST)} {rng.choice(LAST)}{rng.choice(ENDINGS)}"
         return f"C{rng.randrange(10**9)}", name
 
     def invoices(self, scheme: int, count: int) -> list[Invoice]:

@@ -223,3 +223,10 @@ def test_an_invoice_that_is_not_in_the_list_is_not_taken_for_its_neighbour() -> 
 def test_a_day_in_the_text_is_no_invoice_number() -> None:
     known = claims((1, 1, 1000, "RE-26-042026", "Abel"))
     assert answer(propose(payments((1, 1000, "vom 26.04.2026", "Abel")), known))[0][2] == "proposed"
+
+
+def test_two_debtors_of_one_name_in_a_shop_with_one_price_are_a_question() -> None:
+    """Numbers 0412 and 0421 of two people called Kim Abel: a slip of the pen would pay the other's."""
+    rows = [(412, "Kim Abel"), (421, "Kim Abel"), (430, "Brandt"), (440, "Cramer")]
+    known = claims(*((n, n, 1990, f"RE-26-{n:04}", name) for n, name in rows))
+    assert answer(propose(payments((1, 1990, "RE-26-0412", "Kim Abel")), known)) == [([1], [412], "proposed")]

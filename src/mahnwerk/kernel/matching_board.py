@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mahnwerk.kernel.matching_pairs import EXACT, SHORT, TWO_SLIPS
-from mahnwerk.kernel.names import similarity
+from mahnwerk.kernel.names import similarity, words
 
 COMMON_AMOUNT: Final = 3
 """From so many open claims of one amount on, the amount confirms nothing."""
@@ -115,6 +115,7 @@ class Board:
     named_cases: dict[int, dict[int, bool]] = field(default_factory=dict)
     """payment → cases its text names; True = by a reference with check digits."""
     _by_debtor: dict[int, list[OpenClaim]] = field(default_factory=dict)
+    _namesakes: dict[tuple[str, int, frozenset[str]], set[int]] = field(default_factory=dict)
 
     def claims_of(self, debtor_id: int) -> list[OpenClaim]:
         if not self._by_debtor:
@@ -170,9 +171,19 @@ class Board:
 
     def knows_payer(self, payment: Payment, claim: OpenClaim) -> float:
         """1 where the account paid for this debtor before, else how alike the names are."""
-        if payment.iban and claim.debtor_id in self.payer_debtors.get(payment.iban, ()):
-            return 1.0
-        return similarity(payment.name, claim.name)
+        return 1.0 if self.is_known(payment, claim) else similarity(payment.name, claim.name)
+
+    def is_known(self, payment: Payment, claim: OpenClaim) -> bool:
+        """Whether this account paid for this debtor before."""
+        return bool(payment.iban) and claim.debtor_id in self.payer_debtors.get(payment.iban, ())
+
+    def has_namesake(self, claim: OpenClaim) -> bool:
+        """Another debtor of the same name owes the same amount, so that the name tells them not apart."""
+        if not self._namesakes:
+            for other in self.claims.values():
+                key = other.currency, other.open_cents, frozenset(words(other.name))
+                self._namesakes.setdefault(key, set()).add(other.debtor_id)
+        return len(self._namesakes[claim.currency, claim.open_cents, frozenset(words(claim.name))]) > 1
 
     def is_telling(self, claims: Sequence[OpenClaim]) -> bool:
         """The amount of each claim points to it alone."""
@@ -197,7 +208,11 @@ class Board:
         evidence = min(self.specific(payment.payment_id, claim.claim_id) for claim in claims)
         if evidence < TWO_SLIPS:
             return False
-        alike = max(self.knows_payer(payment, claim) for claim in claims) >= ALIKE_SURE
+        alike = any(
+            self.is_known(payment, claim)
+            or (self.knows_payer(payment, claim) >= ALIKE_SURE and not self.has_namesake(claim))
+            for claim in claims
+        )
         is_common = any(claim.same_amount >= COMMON_AMOUNT for claim in claims)
         if evidence >= EXACT:
             named = any(claim.debtor_id in self.named_cases.get(payment.payment_id, ()) for claim in claims)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT
-from mahnwerk.kernel.matching_pairs import EXACT, LookUp, allowed
+from mahnwerk.kernel.matching_pairs import EXACT, LookUp, allowed, name_key
 from mahnwerk.kernel.names import similarity
 
 
@@ -50,10 +50,24 @@ def plain(
     sure = (
         (pl.col("same_amount") < COMMON_AMOUNT) | pl.col("is_known").fill_null(False) | (pl.col("name") == "")
     )
-    doubtful = fitting.filter(~sure)
+    doubtful = _without_namesakes(fitting.filter(~sure), claims)
     alike = [
         similarity(payer, debtor) >= ALIKE_SURE
         for payer, debtor in doubtful.select("name", "debtor").iter_rows()
     ]
     found = pl.concat([fitting.filter(sure), doubtful.filter(pl.Series(alike, dtype=pl.Boolean))])
     return found.select("payment_id", "claim_id").unique().sort("payment_id")
+
+
+def _without_namesakes(fitting: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Leave out debtors for whom another of the same name owes the same: the name tells them not apart."""
+    amount = ["currency", "open_cents"]
+    same = (
+        claims.join(fitting.select(amount).unique(), on=amount, how="semi")
+        .select(*amount, "debtor_id", key=name_key("name"))
+        .group_by(*amount, "key")
+        .agg(debtors=pl.col("debtor_id").n_unique())
+        .filter(pl.col("debtors") > 1)
+    )
+    keyed = fitting.with_columns(key=name_key("debtor"))
+    return keyed.join(same, on=[*amount, "key"], how="anti").drop("key")
