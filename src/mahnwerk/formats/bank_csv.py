@@ -173,7 +173,7 @@ def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[s
     raise BankFileError(
         f"no row within the first {PREAMBLE_LINES_MAX} lines is the header of a known layout ({known})",
         source,
-        "Export as camt.053 or MT940, or write a profile (docs/reference/bank-csv.md)",
+        "Export as camt.053 or MT940, or write a profile (docs/reference/bank-files.md)",
     )
 
 
