@@ -42,7 +42,6 @@ LINK: Final = "mahnwerk_link"
 KEY: Final = "mahnwerk_key"
 EVENTS: Final = (
     "charge.succeeded",
-    "charge.failed",
     "charge.refund.updated",
     "refund.created",
     "refund.updated",

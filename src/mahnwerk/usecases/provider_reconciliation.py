@@ -81,7 +81,7 @@ def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
     report = Reconciled(account.key)
     gateway = provider_accounts.gateway(account)
     began = clock.now()
-    for step in (_unanswered_refunds, _unanswered_checkouts, _missed_events, _waiting_events):
+    for step in (_unanswered_refunds, _missed_events, _unanswered_checkouts, _waiting_events):
         try:
             step(book, account, gateway, report)
         except FAILURES as error:
