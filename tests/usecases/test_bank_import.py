@@ -268,3 +268,44 @@ def test_what_a_payer_wrote_is_not_in_the_database(tenant_id: int, tmp_path: Pat
         for value in row
     )
     assert b"Geheimnis" not in stored and b"Canary" not in stored and PAYER_IBAN.encode() not in stored
+
+
+def test_a_payment_on_an_insolvent_case_is_booked_and_changes_no_status(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    from mahnwerk.records import facts as fact_records
+    from mahnwerk.records import load
+    from mahnwerk.usecases.cases import decided
+
+    shop(tenant_id, CLAIM, SECOND)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    case_id = load.book(tenant_id).cases["case_id"][0]
+    opened = {"case_id": case_id, "kind": 430, "effective_on": dt.date(2026, 2, 20)}
+    fact_records.append(tenant_id, [opened], recorded_at=worlds.NOW)
+    assert take_in(book, bank.statement(Line(8490, "RE-26-0411"))).matched.booked == 1
+    on = dt.date(2026, 3, 10)
+    assert decided(book, on, load.book(tenant_id, on=on)).plan.held["reason"].to_list() == ["insolvency"]
+
+
+def test_the_banks_own_correction_takes_the_payment_back_without_a_charge(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    shop(tenant_id, CLAIM)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(8490, "RE-26-0411", end_to_end="E-9")))
+    file = bank.statement(Line(-8490, "STORNO", end_to_end="E-9"))
+    file.write_text(file.read_text().replace("<Sts>BOOK", "<RvslInd>true</RvslInd><Sts>BOOK"))
+    assert take_in(book, file).matched.returned == 1
+    assert facts(tenant_id) == [("PAYMENT_RECEIVED", 8490), ("PAYMENT_RETURNED", 8490)]
+
+
+def test_an_open_question_is_the_reason_to_hold(tenant_id: int, tmp_path: Path) -> None:
+    from mahnwerk.records import load
+    from mahnwerk.usecases.cases import decided
+
+    shop(tenant_id, CLAIM)
+    book = open_book(tenant_id, tmp_path)
+    take_in(book, Bank(tmp_path).statement(Line(8490, "Danke!")))
+    on = dt.date(2026, 3, 10)
+    held = decided(book, on, load.book(tenant_id, on=on)).plan.held
+    assert held["reason"].to_list() == ["unmatched_credit"]
