@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from mahnwerk.formats.chart import SHIPPED, ChartError, parse_chart, shipped, shipped_text
+from mahnwerk.formats.chart import SHIPPED, ChartError, chart_table, parse_chart, shipped, shipped_text
+from mahnwerk.formats.payout_terms import parse_terms
 from mahnwerk.kernel.accounts import MEMORANDUM, PERSONAL, Account
 
 
@@ -49,3 +52,15 @@ def test_a_broken_chart_says_what_to_write(old: str, new: str, problem: str) -> 
 def test_an_unknown_chart_is_named() -> None:
     with pytest.raises(ChartError, match="skr03, skr04"):
         shipped_text("skr99")
+
+
+def test_the_reference_page_shows_the_shipped_numbers() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "journal.md").read_text(encoding="utf-8")
+    assert chart_table() in page, "put the table of mahnwerk.formats.chart.chart_table() into the page"
+
+
+def test_the_terms_of_the_reference_page_are_terms() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "journal.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    told = parse_terms(example, "page")
+    assert (told.creditor, told.costs_ppm, told.reserve_days) == ("radwerk", 1_000_000, 56)

@@ -157,3 +157,16 @@ def _account_problems(accounts: Mapping[str, Any], length: int) -> list[str]:
         if one["confidence"] not in ("A", "B", "C"):
             said.append(f"accounts.{role}: confidence must be A, B or C.")
     return said
+
+
+def chart_table() -> str:
+    """The shipped charts side by side as a Markdown table, for the reference page."""
+    first, second = (shipped(name) for name in SHIPPED)
+    lines = ["| account | SKR03 | SKR04 | title | sure | note |", "|---|---|---|---|---|---|"]
+    for role, one in first.accounts.items():
+        other = second.accounts[role]
+        numbers = (one.number or "–", other.number or "–")
+        lines.append(
+            f"| `{role}` | {numbers[0]} | {numbers[1]} | {one.title} | {one.confidence} | {one.note} |"
+        )
+    return "\n".join(lines)

@@ -31,6 +31,7 @@ from mahnwerk.kernel import (
     notices,
 )
 from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.events import OPS
 from mahnwerk.kernel.holds import RANK
 from mahnwerk.kernel.plan_holds import plan_blocks
 from mahnwerk.kernel.poison import data_errors, without
@@ -38,6 +39,8 @@ from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.law import Laws
 
 Observer = Callable[[str], None]
+MOVING: Final = (*OPS, FactKind.COST_INCURRED)
+"""Facts without which no money of a case moves."""
 REASONS: Final = tuple(reason.value for reason in HeldReason)
 
 
@@ -164,29 +167,31 @@ def decide(
 def settled(
     book: Book, laws: Laws, on: date, *, procedures: Mapping[str, Procedure]
 ) -> tuple[Book, allocation.Replay]:
-    """What is owed on a day and what settled what: the part of a decision that the journal needs.
+    """What settled what by a day: the part of a decision that the journal needs.
 
     Returns
     -------
-    The book without its poison rows, and its replay with every allocation; default began as `decide`
-    has it.
+    The book without its poison rows, and the replay, with every allocation, of those of its cases in
+    which money moved; default began as `decide` has it.
     """
     book = book.checked()
     book = without(book, data_errors(book, list(laws)))
-    live = in_force(book, on)
-    cases = _with_procedure(book.cases, live, procedures)
-    evidenced = notices.evidence(book.notices.filter(pl.col("sealed_on") <= on), live, cases)
+    moving = book.facts.filter(pl.col("kind").is_in([int(kind) for kind in MOVING])).select("case_id")
+    moved = without(book, book.cases.select("case_id").join(moving, on="case_id", how="anti"))
+    live = in_force(moved, on)
+    cases = _with_procedure(moved.cases, live, procedures)
+    evidenced = notices.evidence(moved.notices.filter(pl.col("sealed_on") <= on), live, cases)
     evidenced = _own_dunning(evidenced, cases, dunning.step_table(procedures))
-    claims = book.claims.join(
+    claims = moved.claims.join(
         cases.select("case_id", "land", "is_consumer", "role"),
         on="case_id",
         how="left",
         maintain_order="left",
     )
-    groundless = _groundless(book, claims, live, evidenced, laws, on)
+    groundless = _groundless(moved, claims, live, evidenced, laws, on)
     valid = evidenced.join(groundless, on=["message_id", "claim_id"], how="anti", maintain_order="left")
     defaults = _defaults(claims, live, valid, laws)
-    return book, allocation.replay(book, defaults, laws, on, detail=True)
+    return book, allocation.replay(moved, defaults, laws, on, detail=True)
 
 
 def ruleset(laws: Laws, procedures: Mapping[str, Procedure]) -> str:

@@ -133,7 +133,9 @@ class Payout(models.Model):
         db_table = "payouts"
         constraints = (
             models.UniqueConstraint(fields=["tenant", "id"], name="payouts_tenant_id"),
-            models.UniqueConstraint(fields=["tenant", "creditor", "currency", "payout_no"], name="payouts_no"),
+            models.UniqueConstraint(
+                fields=["tenant", "creditor", "currency", "payout_no"], name="payouts_no"
+            ),
             models.UniqueConstraint(fields=["tenant", "reference"], name="payouts_reference"),
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="payouts_amount_above_zero"),
         )
@@ -149,7 +151,5 @@ class PayoutItem(models.Model):
 
     class Meta:
         db_table = "payout_items"
-        constraints = (
-            models.UniqueConstraint(fields=["tenant", "posting_id"], name="payout_items_posting"),
-        )
+        constraints = (models.UniqueConstraint(fields=["tenant", "posting_id"], name="payout_items_posting"),)
         indexes = (models.Index(fields=["tenant", "payout"], name="payout_items_payout"),)
