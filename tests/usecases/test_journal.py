@@ -19,7 +19,7 @@ from mahnwerk.records import journal as records
 from mahnwerk.records.models import Case, ClosedPeriod, Mandate, Posting
 from mahnwerk.usecases import clock, journal, journal_export
 from mahnwerk.usecases.books import BookPlace
-from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound
+from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
 
 D = dt.date
@@ -90,6 +90,20 @@ def test_a_run_between_two_others_collides_instead_of_posting_twice(book: OpenBo
     again = records.postings(book.tenant_id).drop("id")
     with pytest.raises(records.JournalConflict):
         records.add(book.tenant_id, again)
+    assert Posting.objects.count() == 3
+
+
+def test_a_run_that_lost_the_race_says_so(book: OpenBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(book)
+    seen = records.postings
+
+    def before_the_other_run(*given: Any, **more: Any) -> Any:
+        return seen(*given, **more).clear()
+
+    journal.post(book, D(2026, 3, 2))
+    monkeypatch.setattr(records, "postings", before_the_other_run)
+    with pytest.raises(UnsafeStart, match="at the same time"):
+        journal.post(book, D(2026, 3, 2))
     assert Posting.objects.count() == 3
 
 

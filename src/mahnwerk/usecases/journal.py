@@ -18,7 +18,7 @@ from mahnwerk.records import load
 from mahnwerk.records.models import Case
 from mahnwerk.usecases import clock, day, procedures
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound
+from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
 
 TRUST_LIABILITIES: Final = (
@@ -61,6 +61,8 @@ def post(
     ------
     DayRefused
         The day lies in a closed period, before the last posting, or (without confirmation) far ahead.
+    UnsafeStart
+        Another run posted at the same time.
     """
     guard(book, on, confirm_day=confirm_day)
     shards = load.shards(book.tenant_id)
@@ -116,7 +118,13 @@ def _post_shard(
         .with_columns(posted_on=pl.lit(on))
     )
     if not dry_run:
-        records.add(book.tenant_id, new)
+        try:
+            records.add(book.tenant_id, new)
+        except records.JournalConflict as error:
+            raise UnsafeStart(
+                f"book {book.place.name}: another journal run posted at the same time; this one stopped.",
+                "Run `mahnwerk journal post` again; it posts only what is left.",
+            ) from error
     return cases.cases.height, new
 
 

@@ -206,7 +206,7 @@ def _one(
     )
     try:
         records.save_payout(book.tenant_id, payout, postings, items.filter(~pl.col("is_covered"))["id"])
-    except IntegrityError as error:
+    except (IntegrityError, records.JournalConflict) as error:
         raise UnsafeStart(
             f"{key}: another run paid this creditor at the same time; this one paid nothing.",
             "Run `mahnwerk payout` again; it pays only what is left.",
