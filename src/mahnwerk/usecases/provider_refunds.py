@@ -6,7 +6,9 @@ new → unknown                          no answer; asked again under the same k
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 from django.db import transaction
@@ -23,7 +25,8 @@ from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
-OPEN_STATES = (
+REFERENCE: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+OPEN_STATES: Final = (
     ProviderRefund.State.NEW,
     ProviderRefund.State.UNKNOWN,
     ProviderRefund.State.PENDING,
@@ -64,7 +67,7 @@ def refund(
     with transaction.atomic():
         ProviderAccount.objects.select_for_update().get(tenant_id=book.tenant_id, id=chosen.id)
         payment.refresh_from_db()
-        name = reference or f"{clock.today():%Y-%m-%d} {amount or 'all'}"
+        name = _reference(reference) or f"{clock.today():%Y-%m-%d} {'all' if wanted is None else wanted}"
         row = ProviderRefund.objects.filter(
             tenant_id=book.tenant_id, payment_id=payment.id, reference=name
         ).first()
@@ -168,6 +171,15 @@ def _payment(book: OpenBook, payment_id: str, account: str) -> tuple[ProviderAcc
     if len(rows) != 1:
         raise NotFound(f"there is no payment {payment_id!r}.", "`mahnwerk provider payments` lists them.")
     return ProviderAccount.objects.get(tenant_id=book.tenant_id, id=rows[0].account_id), rows[0]
+
+
+def _reference(text: str) -> str:
+    if text and not REFERENCE.fullmatch(text):
+        raise BadInput(
+            f"reference {text!r} is not a word of letters, digits and . _ : - of at most 80.",
+            "It is a name for the refund, kept for good: no names of persons, no sentences.",
+        )
+    return text
 
 
 def _cents(amount: str) -> int | None:
