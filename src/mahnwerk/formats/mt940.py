@@ -21,14 +21,15 @@ from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish,
 from mahnwerk.formats.mt940_details import Details, read_details
 
 _TAG = re.compile(r"^:(\d{2}[A-Z]?|NS):", re.MULTILINE)
-_BALANCE = re.compile(r"^(?P<mark>[CD])(?P<day>\d{6})(?P<currency>[A-Z]{3})?(?P<amount>[\d,. ]+)\s*$")
+_BALANCE = re.compile(r"^(?P<mark>[CD])(?P<day>\d{6})(?P<currency>[A-Z]{3})?(?P<amount>[\d,. ]+)$")
 _LINE = re.compile(
     r"^(?P<value>\d{6})(?P<booked>\d{4})?\s*(?P<mark>R?[CD]|E[CD])(?P<funds>[A-Z])?\s*"
     r"(?P<amount>\d{1,15}(?:[,.]\d{0,3})?)"
     r"(?P<type>[A-Z][A-Z0-9 ]{3})?(?P<rest>.*)$",
     re.DOTALL,
 )
-_ENVELOPE = re.compile(r"\{4:\s*\r?\n(.*?)\r?\n-\}", re.DOTALL)
+# No body reaches past the next envelope: else each opening would search the rest of the file for its end.
+_ENVELOPE = re.compile(r"\{4:[ \t]*\r?\n((?:(?!\{4:).)*?)\r?\n-\}", re.DOTALL)
 _OPENING, _CLOSING = ("60F", "60M"), ("62F", "62M")
 
 
@@ -146,7 +147,7 @@ def _balance(value: str, currency: str, where: str, notes: list[str]) -> tuple[i
     """Sign, day, currency and amount; some banks leave the currency out after the opening balance."""
     match = _BALANCE.match(value.strip().replace("\n", ""))
     if not match or not (match["currency"] or currency):
-        raise BankFileError(f"balance {value.strip()!r} cannot be read", where)
+        raise BankFileError(f"balance {value.strip()[:40]!r} cannot be read", where)
     currency = match["currency"] or currency
     cents = minor_units(match["amount"].replace(" ", ""), currency, where)
     day: dt.date | None = None

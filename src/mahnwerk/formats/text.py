@@ -169,7 +169,7 @@ def _lenient_decoder(encoding: str) -> codecs.IncrementalDecoder | None:
         return None
     if encoding == "cp1252":
         return _Windows1252()
-    return codecs.getincrementaldecoder(encoding)()
+    return codecs.getincrementaldecoder(encoding)("replace")
 
 
 class _Windows1252(codecs.IncrementalDecoder):
