@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("mahnwerk.cli.plans", "app"),
     "direct-debit": ("mahnwerk.cli.direct_debits", "app"),
     "mandate": ("mahnwerk.cli.direct_debits", "mandates"),
+    "person": ("mahnwerk.cli.persons", "app"),
     "procedure": ("mahnwerk.cli.procedure", "app"),
     "check": ("mahnwerk.cli.checks", "check"),
     "journal": ("mahnwerk.cli.journal", "app"),

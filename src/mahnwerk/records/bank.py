@@ -9,6 +9,7 @@ learn(tenant_id, payer_id, case_id, *, is_confirmed, at)
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -306,7 +307,7 @@ def learn(tenant_id: int, payer_id: int, case_id: int, *, is_confirmed: bool, at
 
 def erase_payer(tenant_id: int, payer_id: int) -> None:
     """Destroy a payer's key: their entries keep amount and day, and say nothing of them any more."""
-    from mahnwerk.records.models import PersonKey
-
     KnownPayer.objects.filter(tenant_id=tenant_id, payer_id=payer_id).delete()
-    PersonKey.objects.filter(tenant_id=tenant_id, id=payer_id).delete()
+    crypto.destroy_keys(tenant_id, [payer_id])
+    # The token tells whose account it was to whoever knows the IBAN; the row stays for its entries.
+    Payer.objects.filter(tenant_id=tenant_id, id=payer_id).update(token=os.urandom(crypto.HMAC_BYTES))

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db import connections
 
 ALGORITHM = b"\x01"
 KEY_BYTES = 32
@@ -167,6 +168,28 @@ def person_keys(tenant_id: int, person_ids: Iterable[int]) -> dict[int, bytes]:
         for person_id, wrapped in rows.values_list("id", "wrapped"):
             found[person_id] = decrypt(wrap, wrapped, _person_aad(tenant_id, person_id))
     return found
+
+
+def destroy_keys(tenant_id: int, owner_ids: Iterable[int]) -> None:
+    """Destroy the keys of persons or payers, for good: no free page or log of the key store keeps them.
+
+    On PostgreSQL the server overwrites deleted rows in its own time; backups end after their 30 days.
+    """
+    from mahnwerk.records.models import PersonKey
+
+    PersonKey.objects.filter(tenant_id=tenant_id, id__in=list(owner_ids)).delete()
+    leave_no_copies("keys")
+
+
+def leave_no_copies(alias: str) -> None:
+    """Rewrite an SQLite file without what was deleted from it, and empty its log."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        # Deleting only marks space as free; earlier page splits may have left further copies there.
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def payload_aad(tenant_id: int, person_id: int, version: int) -> bytes:

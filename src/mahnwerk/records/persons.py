@@ -19,7 +19,7 @@ from django.db import connection, connections, transaction
 
 from mahnwerk.frames import PERSON
 from mahnwerk.records import bulk, crypto, ids, tenancy
-from mahnwerk.records.models import BlindIndex, Case, CaseParticipant, Person, PersonKey
+from mahnwerk.records.models import BlindIndex, Case, CaseParticipant, Person
 
 Payload = Mapping[str, str]
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe"})
@@ -247,10 +247,11 @@ def erase(tenant_id: int, person_id: int) -> None:
     Running it again finishes what a crash left undone.
     """
     tenancy.set_tenant(tenant_id)
-    PersonKey.objects.filter(tenant_id=tenant_id, id=person_id).delete()
+    crypto.destroy_keys(tenant_id, [person_id])
     with transaction.atomic():
         BlindIndex.objects.filter(tenant_id=tenant_id, person_id=person_id).delete()
         rows = Person.objects.filter(tenant_id=tenant_id, person_id=person_id)
         rows.exclude(state=Person.State.SHREDDED).update(
             state=Person.State.SHREDDED, payload=b"", payload_hmac=b""
         )
+    crypto.leave_no_copies("default")
