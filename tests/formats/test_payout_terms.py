@@ -12,7 +12,8 @@ from mahnwerk.formats.rejects import FormatError
 TEXT = """
 creditor: radwerk
 valid_from: 2026-01-01
-fees: {principal_percent: "4.5", interest_percent: "0", costs_percent: "100", per_payment_cents: 25, vat: true}
+fees:
+  {principal_percent: "4.5", interest_percent: "0", costs_percent: "100", per_payment_cents: 25, vat: true}
 reserve: {percent: "10", days: 56}
 minimum_payout_cents: 500
 pay_to: {name: Radwerk GmbH, iban: "DE02 1203 0000 0000 2020 51"}

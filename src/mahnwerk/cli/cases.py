@@ -205,7 +205,9 @@ def show_decision(answer: Any) -> None:
     for line in answer.changes:
         typer.echo(f"  Would change it: {line}")
     for row in answer.promises_not_kept:
-        typer.echo(f"  A promise to pay by {date_text(row['until_on'])} was not kept (fact {row['fact_no']}).")
+        typer.echo(
+            f"  A promise to pay by {date_text(row['until_on'])} was not kept (fact {row['fact_no']})."
+        )
     output.table(
         "May a message leave?",
         ["rule", "answer", "detail"],

@@ -185,8 +185,8 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     "closed_periods": {KEY: "id tenant_id", TECHNICAL: "until_on closed_at posting_count content_hash"},
     "payout_terms": {
         KEY: "id tenant_id creditor_id",
-        BUSINESS: "valid_from principal_ppm interest_ppm costs_ppm per_payment_cents per_payout_cents has_vat "
-        "reserve_ppm reserve_days minimum_cents pay_to_name pay_to_iban pay_from_name pay_from_iban",
+        BUSINESS: "valid_from principal_ppm interest_ppm costs_ppm per_payment_cents per_payout_cents "
+        "has_vat reserve_ppm reserve_days minimum_cents pay_to_name pay_to_iban pay_from_name pay_from_iban",
         TECHNICAL: "recorded_at",
     },
     "payouts": {
