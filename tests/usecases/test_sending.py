@@ -201,7 +201,7 @@ def test_an_interrupted_file_is_asked_for(
     fence = outbox.seal(planned.tenant_id, prepared.sealing)
     assert outbox.take(planned.tenant_id, first.id, fence)
     if was_delivered:
-        channels.deliver(prepared.envelope, prepared.sealing.content)
+        channels.deliver(prepared.envelope, prepared.sealing.content, dt.datetime.max.replace(tzinfo=dt.UTC))
     at(1)
     report = send(planned)
     assert (report.recovered, report.sent) == (1, 3)
@@ -226,3 +226,25 @@ def test_dry_run_sends_nothing(planned: Any) -> None:
     assert report.sent == 3
     assert set(states(planned).values()) == {"planned"}
     assert not planned.place.outbox.exists()
+
+
+def test_a_worker_that_slept_in_the_delivery_does_not_deliver(
+    planned: Any, at: Callable[[int], None]
+) -> None:
+    """While it slept, another found that the letter had not left; then the debtor paid."""
+    from mahnwerk.usecases import facts, sending
+    from mahnwerk.usecases.channels import Channels
+
+    slept = []
+
+    def sleep(name: str) -> None:
+        if name == "before file rename" and not slept:
+            slept.append(name)
+            at(1)
+            facts.add(planned, "M-000001", "payment_received", on=FIRST, amount="100,00")
+            assert send(planned).withdrawn == 1
+
+    sending.send(planned, FIRST, channels=Channels(FileGateway(planned.place.outbox, sleep)))
+    assert slept
+    assert not (planned.place.outbox / "M-000001_payment_reminder_1.pdf").exists()
+    assert states(planned)["M-000001"] == "withdrawn"

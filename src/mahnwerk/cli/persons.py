@@ -12,7 +12,8 @@ from mahnwerk.cli.run import OnOption, default_actor
 from mahnwerk.usecases.opening import start_django
 
 app = typer.Typer(
-    help="Rights of persons: erasure, and restriction while the law wants data kept.",
+    help="Rights of persons: erasure, and restriction while the law wants data kept.\n\n"
+    "Example:\n\n    mahnwerk person erase M-000017",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mahnwerk.frames import Channel
-from mahnwerk.gateways import Receipt
+from mahnwerk.gateways import Checkpoint, NotDelivered, Receipt
 from mahnwerk.gateways.files import FileGateway
 from mahnwerk.gateways.mail import MailGateway, SmtpSettings
+from mahnwerk.usecases import clock
 from mahnwerk.usecases.books import BookPlace
 from mahnwerk.usecases.errors import UnsafeStart
 from mahnwerk.usecases.failpoints import reached
 
 SMTP_VARIABLE: Final = "MAHNWERK_SMTP_URL"
 _SECURITY: Final = {"smtp": "none", "smtp+starttls": "starttls", "smtps": "tls"}
+POINTS_OF_NO_RETURN: Final = ("before file rename", "before smtp data")
 _PORTS: Final = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -54,13 +57,32 @@ class Channels:
         """The receipt of a file delivered under this key with these bytes; None = certainly not."""
         return self.files.ask(key, sha256)
 
-    def deliver(self, envelope: Mapping[str, str], content: bytes) -> Receipt:
-        """Carry the sealed bytes out. `envelope` names gateway, key, and for mail sender and recipient."""
+    def deliver(self, envelope: Mapping[str, str], content: bytes, until: dt.datetime) -> Receipt:
+        """Carry the sealed bytes out. `envelope` names gateway, key, and for mail sender and recipient.
+
+        A worker that slept past `until` stops before the point of no return (NotDelivered): another may
+        have found that the message did not leave, and have decided anew.
+        """
         if envelope["gateway"] == FileGateway.name:
-            return self.files.deliver(envelope["key"], content)
+            files = replace(self.files, checkpoint=_awake(self.files.checkpoint, until))
+            return files.deliver(envelope["key"], content)
         if self.mail is None:
             raise UnsafeStart(f"{SMTP_VARIABLE} is not set, but a message was sealed for the mail server.")
-        return self.mail.deliver(content, envelope["sender"], envelope["recipient"])
+        mail = self.mail
+        if isinstance(mail, MailGateway):
+            mail = replace(mail, checkpoint=_awake(mail.checkpoint, until))
+        return mail.deliver(content, envelope["sender"], envelope["recipient"])
+
+
+def _awake(checkpoint: Checkpoint, until: dt.datetime) -> Checkpoint:
+    """The checkpoint, refusing to go on where the effect would come too late."""
+
+    def check(name: str) -> None:
+        checkpoint(name)
+        if name in POINTS_OF_NO_RETURN and clock.now() >= until:
+            raise NotDelivered("lease_ended", is_permanent=False)
+
+    return check
 
 
 def smtp_settings(url: str) -> SmtpSettings:

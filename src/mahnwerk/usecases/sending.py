@@ -196,9 +196,10 @@ class _Worker:
         tenant_id = self.book.tenant_id
         if not outbox.take(tenant_id, message_id, fence):
             return False
+        until = clock.now() + outbox.LEASE / 2  # well before another worker may take over
         reached("before effect")
         try:
-            receipt = self.channels.deliver(envelope, content)
+            receipt = self.channels.deliver(envelope, content, until)
         except NotDelivered as refusal:
             self._not_delivered(message, message_id, fence, refusal)
             return False
