@@ -52,8 +52,8 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
     result = CliRunner().invoke(app, [name, "--help"])
     assert result.exit_code == 0
     shown = result.stdout
-    if name in ("creditor", "fact", "procedure"):
-        inner = {"creditor": "add", "fact": "add", "procedure": "check"}[name]
+    inner = {"creditor": "add", "fact": "add", "person": "erase", "procedure": "check"}.get(name)
+    if inner:
         shown = CliRunner().invoke(app, [name, inner, "--help"]).stdout
     assert f"mahnwerk {name}" in shown
     assert "--json" in shown

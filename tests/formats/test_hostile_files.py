@@ -58,7 +58,15 @@ def test_document_types_are_refused_in_any_encoding(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["key: !!python/object/apply:os.system [id]", "a: &a [x]\nb: *a", '"\\ud800": x', "[" * 5_000]
+    "text",
+    [
+        "key: !!python/object/apply:os.system [id]",
+        "a: &a [x]\nb: *a",
+        '"\\ud800": x',
+        "[" * 50_000,
+        "- " * 50_000 + "x",
+        "{a: " * 50_000,
+    ],
 )
 def test_yaml_tricks_are_refused_in_words(text: str) -> None:
     with pytest.raises(FormatError):

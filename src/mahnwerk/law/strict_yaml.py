@@ -27,6 +27,8 @@ _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NUMBER_LIKE: Final = re.compile(r"[-+]?(\.?[0-9][0-9_,.]*([eE][-+]?[0-9]+)?|\.(inf|nan))\Z", re.IGNORECASE)
 _DEPTH_MAX: Final = 40
+_SUSPECT: Final = 500
+_DEEP_LINE: Final = re.compile(r"^[ \t?:-]{500}", re.MULTILINE)
 
 
 class StrictYamlError(ValueError):
@@ -50,6 +52,7 @@ def load(text: str, where: str) -> Any:
     StrictYamlError : broken YAML, duplicate key, unquoted decimal number, alias or tag, impossible date.
     """
     try:
+        _refuse_depth(text, where)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -61,6 +64,17 @@ def load(text: str, where: str) -> Any:
     if node is None:
         raise StrictYamlError(f"{where}: the file is empty")
     return _Builder(where).build(node, 0)
+
+
+def _refuse_depth(text: str, where: str) -> None:
+    """Refuse what nests so deep that libyaml, which recurses in C, would end the process."""
+    if text.count("[") + text.count("{") < _SUSPECT and not _DEEP_LINE.search(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH_MAX:
+            raise StrictYamlError(f"{where}: nested too deeply")
 
 
 class _Builder:
