@@ -184,3 +184,28 @@ def test_amounts_are_exact_texts() -> None:
     for odd in (True, "yesterday", None, 10**20):
         with pytest.raises(WebhookForged):
             timestamp(odd)
+
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "7-provider-payloads"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the sample data does not lie beside the project")
+def test_every_sample_is_read_or_refused_by_name() -> None:
+    """No payload of the collections brings anything but an answer or a refusal."""
+    read, refused = 0, 0
+    for path in sorted([*(SHARED / "dj-stripe").glob("*.json"), *(SHARED / "mollie").glob("*.json")]):
+        try:
+            sample = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # a sample of something that is not JSON
+        for kind in (*stripe.EVENTS, "unknown.kind") if path.parent.name == "dj-stripe" else ("",):
+            try:
+                if kind:
+                    stripe.event_of({"id": "evt_1", "type": kind, "data": {"object": sample}})
+                else:
+                    mollie.state_of(sample if isinstance(sample, dict) else {})
+                read += 1
+            except WebhookForged:
+                refused += 1
+    assert read > 500 and refused > 0, (read, refused)
