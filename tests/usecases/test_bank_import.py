@@ -19,8 +19,9 @@ from mahnwerk.records.models import (
     KnownPayer,
     MatchProposal,
 )
-from mahnwerk.usecases import bank_matching, bank_questions
+from mahnwerk.usecases import bank_matching, bank_questions, books
 from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.opening import OpenBook
 
 CLAIM = {"invoice_number": "RE-26-0411", "amount_cents": 8490}
 SECOND = {"invoice_number": "RE-26-0440", "amount_cents": 3950}
@@ -150,10 +151,48 @@ def test_a_discount_in_time_is_booked_and_one_too_late_is_a_part_payment(
     shop(tenant_id, CLAIM | terms, SECOND | terms)
     book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
     take_in(book, bank.statement(Line(8290, "RE-26-0411", day="2026-03-02")))
-    assert sorted(facts(tenant_id)) == [("EARLY_PAYMENT_DISCOUNT", 200), ("PAYMENT_RECEIVED", 8290)]
+    assert facts(tenant_id) == [("PAYMENT_RECEIVED", 8290)], "the discount follows from the payment"
+    assert credited(tenant_id) == 200
     take_in(book, bank.statement(Line(3750, "RE-26-0440", day="2026-03-03"), day="2026-03-03"))
-    assert ("PAYMENT_RECEIVED", 3750) in facts(tenant_id)
-    assert len(facts(tenant_id)) == 3
+    assert facts(tenant_id) == [("PAYMENT_RECEIVED", 8290), ("PAYMENT_RECEIVED", 3750)]
+    assert credited(tenant_id) == 200
+
+
+def credited(tenant_id: int) -> int:
+    """Cents that discounts and the like lowered all claims by, as of 31 March."""
+    from mahnwerk.records import load
+    from mahnwerk.usecases.cases import decided
+
+    on = dt.date(2026, 3, 31)
+    book = OpenBook(books.place("test"), tenant_id, "test")
+    return int(decided(book, on, load.book(tenant_id, on=on)).plan.balances["credited_cents"].sum())
+
+
+def test_a_discount_goes_when_its_payment_is_returned(tenant_id: int, tmp_path: Path) -> None:
+    terms = {"discount_cents": 200, "discount_until": dt.date(2026, 3, 2)}
+    shop(tenant_id, CLAIM | terms, SECOND)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(8290, "RE-26-0411", end_to_end="E-1")))
+    assert credited(tenant_id) == 200
+    back = Line(-8290, "Rückgabe", end_to_end="E-1", reason="AM04", day="2026-03-16")
+    assert take_in(book, bank.statement(back, day="2026-03-16")).matched.returned == 1
+    assert facts(tenant_id) == [("PAYMENT_RECEIVED", 8290), ("PAYMENT_RETURNED", 8290)]
+    assert credited(tenant_id) == 0
+
+
+def test_a_recorded_discount_is_undone_with_the_payment_it_came_with(tenant_id: int, tmp_path: Path) -> None:
+    terms = {"discount_cents": 200, "discount_until": dt.date(2026, 3, 6), "due_on": dt.date(2026, 4, 1)}
+    shop(tenant_id, CLAIM | terms, SECOND)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(4000, "RE-26-0411 Anzahlung")))
+    rest = Line(4290, "RE-26-0411 Rest", end_to_end="E-2", day="2026-03-05")
+    take_in(book, bank.statement(rest, day="2026-03-05"))
+    told = [("PAYMENT_RECEIVED", 4000), ("PAYMENT_RECEIVED", 4290), ("EARLY_PAYMENT_DISCOUNT", 200)]
+    assert facts(tenant_id) == told
+    back = Line(-4290, "Rückgabe", end_to_end="E-2", reason="AM04", day="2026-03-16")
+    take_in(book, bank.statement(back, day="2026-03-16"))
+    assert facts(tenant_id) == [*told, ("PAYMENT_RETURNED", 4290), ("VOIDED", None)]
+    assert credited(tenant_id) == 0
 
 
 def test_money_of_another_currency_waits(tenant_id: int, tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import polars as pl
 from django.db import transaction
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records import bank, facts
+from mahnwerk.kernel.discounts import taken
+from mahnwerk.kernel.facts import live_facts
+from mahnwerk.records import bank, facts, load
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, Claim, EntryState, MatchProposal
 from mahnwerk.usecases import clock
@@ -36,6 +40,11 @@ def source_key(row: BankEntry, part: str = "") -> str:
     return f"bank|{bytes(row.entry_key).hex()}" + (f"|{part}" if part else "")
 
 
+def discount_key(row: BankEntry, claim_id: int) -> str:
+    """The name of the discount that a booking recorded for a claim with its last entry."""
+    return source_key(row, f"discount|{claim_id}")
+
+
 def book_payment(book: OpenBook, booking: Booking) -> bool:
     """Record the payment of each entry as a fact, in one transaction with the entries' state.
 
@@ -44,8 +53,9 @@ def book_payment(book: OpenBook, booking: Booking) -> bool:
     now = clock.now()
     with transaction.atomic():
         rows = [_payment(entry, booking) for entry in booking.entries]
-        rows += _discounts(booking) if booking.takes_discount else []
         added = facts.append(book.tenant_id, rows, recorded_at=now)
+        if booking.takes_discount and not _follows_by_itself(book, booking):
+            facts.append(book.tenant_id, _discounts(booking), recorded_at=now)
         for entry, number in zip(booking.entries, added["fact_no"], strict=False):
             settled = bank.settle(
                 book.tenant_id,
@@ -82,8 +92,16 @@ def _payment(entry: EntryRow, booking: Booking) -> dict[str, Any]:
     }
 
 
+def _follows_by_itself(book: OpenBook, booking: Booking) -> bool:
+    """Whether the discount follows from the payment just recorded, and so needs no fact of its own."""
+    loaded = load.book(book.tenant_id, case_ids=[booking.case_id])
+    live = live_facts(loaded.facts, dt.date.max)
+    derived = taken(live, loaded.claims, loaded.designations)
+    return not derived.filter(pl.col("claim_id").is_in(list(booking.claim_ids))).is_empty()
+
+
 def _discounts(booking: Booking) -> list[dict[str, Any]]:
-    """A discount in time lowers the claim by what the terms allow (Skonto)."""
+    """A discount that several payments, or one of a touched claim, took in time (Skonto), as facts."""
     last = max((entry.row for entry in booking.entries), key=lambda row: row.value_on)
     return [
         {
@@ -93,7 +111,7 @@ def _discounts(booking: Booking) -> list[dict[str, Any]]:
             "effective_on": last.value_on,
             "amount_cents": claim.discount_cents,
             "currency": last.currency,
-            "source_key": source_key(last, f"discount|{claim.id}"),
+            "source_key": discount_key(last, claim.id),
         }
         for claim in Claim.objects.filter(id__in=list(booking.claim_ids)).order_by("claim_no")
         if claim.discount_cents and claim.discount_until and last.value_on <= claim.discount_until

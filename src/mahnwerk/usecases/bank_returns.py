@@ -17,9 +17,9 @@ from django.db import transaction
 from mahnwerk.frames import FactKind
 from mahnwerk.records import bank, facts
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, Case, EntryState, Fact
+from mahnwerk.records.models import BankEntry, Case, Designation, EntryState, Fact
 from mahnwerk.usecases import clock
-from mahnwerk.usecases.bank_booking import source_key
+from mahnwerk.usecases.bank_booking import discount_key, source_key
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
@@ -76,6 +76,7 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
                 "source_key": source_key(row, "charge"),
             }
         )
+    told += _discounts_lost(book, row, original)
     with transaction.atomic():
         added = facts.append(book.tenant_id, told, recorded_at=clock.now())
         done = bank.settle(
@@ -87,6 +88,33 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
             return False
     reached("return booked")
     return True
+
+
+def _discounts_lost(book: OpenBook, row: BankEntry, original: Original) -> list[dict[str, Any]]:
+    """Counter-facts for discounts recorded with the payment: who did not pay took none."""
+    case = {"tenant_id": book.tenant_id, "case_id": original.case_id}
+    named = Designation.objects.filter(**case, fact_no=original.fact_no).values("claim_id")
+    live = Fact.objects.filter(**case, kind=FactKind.EARLY_PAYMENT_DISCOUNT, claim_id__in=named).exclude(
+        fact_no__in=Fact.objects.filter(**case, voids_fact_no__isnull=False).values("voids_fact_no")
+    )
+    claim_of = dict(live.values_list("fact_no", "claim_id"))
+    if not claim_of:
+        return []
+    # A person's own discount has no key of an entry, and stays that person's to take back.
+    entries = BankEntry.objects.filter(**case, state=EntryState.BOOKED, amount_cents__gt=0)
+    keys = [discount_key(entry, claim_id) for entry in entries for claim_id in set(claim_of.values())]
+    recorded = {fact_no for _, fact_no in facts.numbers_of(book.tenant_id, keys).values()}
+    return [
+        {
+            "case_id": original.case_id,
+            "kind": FactKind.VOIDED,
+            "effective_on": row.value_on,
+            "voids_fact_no": fact_no,
+            "code": "discount_lost",
+            "source_key": source_key(row, f"discount_lost|{fact_no}"),
+        }
+        for fact_no in sorted(recorded & claim_of.keys())
+    ]
 
 
 def _code(row: BankEntry) -> str | None:
