@@ -140,6 +140,7 @@ def web_server() -> Iterator[int]:
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = True
+        request_queue_size = 128  # all senders knock at once; none is to be refused at the door
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, format: str, *arguments: Any) -> None:

@@ -45,18 +45,27 @@ def files(tmp_path: Path) -> list[str]:
     return [str(tmp_path / name) for name in texts]
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"law"}))
-def test_every_command_explains_itself_with_an_example(name: str) -> None:
+def _invocations() -> list[list[str]]:
+    """Every command with its group: ["run"], ["fact", "add"], …"""
+    import typer
+
+    root = typer.main.get_command(app)
+    found = []
+    for name in sorted(set(COMMANDS) - {"law"}):
+        command = root.get_command(None, name)  # type: ignore[union-attr]
+        inner = sorted(getattr(command, "commands", {}) or [])
+        found += [[name, one] for one in inner] or [[name]]
+    return found
+
+
+@pytest.mark.parametrize("words", _invocations(), ids=" ".join)
+def test_every_command_explains_itself_with_an_example(words: list[str]) -> None:
     from typer.testing import CliRunner
 
-    result = CliRunner().invoke(app, [name, "--help"])
+    result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
-    shown = result.stdout
-    inner = {"creditor": "add", "fact": "add", "person": "erase", "procedure": "check"}.get(name)
-    if inner:
-        shown = CliRunner().invoke(app, [name, inner, "--help"]).stdout
-    assert f"mahnwerk {name}" in shown
-    assert "--json" in shown
+    assert f"mahnwerk {' '.join(words)}" in result.stdout
+    assert "--json" in result.stdout
 
 
 def test_help_lists_all_commands_and_a_typo_gets_a_hint() -> None:
@@ -125,3 +134,18 @@ def test_a_procedure_is_checked_without_a_book(tmp_path: Path) -> None:
     wrong = shell(tmp_path, "procedure", "check", str(broken))
     assert wrong.returncode == 2
     assert "min_interval_days" in wrong.stderr
+
+
+def test_a_defect_tells_its_place_and_nobodys_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from mahnwerk.cli import run as run_commands
+
+    def broken() -> None:
+        raise RuntimeError("Anna Abel, Weg 1")
+
+    monkeypatch.setattr(run_commands, "default_actor", broken)
+    result = CliRunner().invoke(app, ["run-day", "--book", "nowhere"])
+    assert result.exit_code == 5
+    assert "RuntimeError at " in result.output
+    assert "Abel" not in result.output

@@ -5,14 +5,16 @@ without the database.
 
 Exit codes: 0 done · 1 done, but something needs a person (rejected rows, failed or uncertain
 sending, a check that found something) · 2 what was asked cannot be read or found · 3 a gap in the
-law · 4 refused, because going on could lose or double something.
+law · 4 refused, because going on could lose or double something · 5 a defect of the program.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
+import traceback
 from typing import Any, Final
 
 import typer
@@ -22,6 +24,7 @@ EXIT_NEEDS_PERSON: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_LAW_GAP: Final = 3
 EXIT_REFUSED: Final = 4
+EXIT_DEFECT: Final = 5
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("mahnwerk.cli.run", "run"),
@@ -90,7 +93,10 @@ def _command(target: Any, name: str) -> Any:
 
 
 def _explain(error: Exception) -> tuple[str, str, int]:
-    """Problem, remedy and exit code of what a use case raised; anything unforeseen goes on up."""
+    """Problem, remedy and exit code of what a use case raised.
+
+    Of anything unforeseen only kind and place are told: its text may hold somebody's data.
+    """
     # Looked up by name: importing the classes here would import the law into every start.
     for kind in type(error).__mro__:
         if kind.__name__ == "Refused":
@@ -99,7 +105,18 @@ def _explain(error: Exception) -> tuple[str, str, int]:
             return str(error), "", EXIT_LAW_GAP
         if kind.__name__ in ("LawError", "FrameError"):
             return str(error), "", EXIT_USAGE
-    raise error
+    if os.environ.get("MAHNWERK_DEBUG") == "1" or isinstance(error, typer.Exit | typer.Abort):
+        raise error
+    if type(error).__module__.startswith(("typer", "click")):
+        raise error  # usage errors, which typer itself tells
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{'/'.join(place.filename.split('/')[-2:])}:{place.lineno}"
+    problem = f"a defect: {type(error).__name__} at {where}. Nothing half-done is kept."
+    return (
+        problem,
+        "Please report it; MAHNWERK_DEBUG=1 shows everything (it may show personal data).",
+        EXIT_DEFECT,
+    )
 
 
 def _tell(problem: str, remedy: str, code: int, as_json: bool) -> None:
