@@ -19,6 +19,7 @@ def check(book: BookOption = "", as_json: JsonOption = False) -> None:
         mahnwerk check --book shop
     """
     from mahnwerk.cli.run import default_actor
+
     start_django()
     from mahnwerk.usecases import checks
 

@@ -28,6 +28,7 @@ def add(
         mahnwerk creditor add shop.yaml --book shop
     """
     from mahnwerk.cli.run import default_actor
+
     start_django()
     from mahnwerk.usecases import creditors
     from mahnwerk.usecases.opening import open_book
@@ -53,6 +54,7 @@ def list_creditors(book: BookOption = "", as_json: JsonOption = False) -> None:
         mahnwerk creditor list --book shop
     """
     from mahnwerk.cli.run import default_actor
+
     start_django()
     from mahnwerk.usecases import creditors
     from mahnwerk.usecases.opening import open_book

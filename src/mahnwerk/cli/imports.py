@@ -44,6 +44,7 @@ def import_files(
         mahnwerk import claims.csv --creditor shop --mapping ibm-accounts-receivable
     """
     from mahnwerk.cli.run import default_actor
+
     start_django()
     from mahnwerk.usecases import imports
     from mahnwerk.usecases.opening import open_book
