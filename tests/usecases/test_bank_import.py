@@ -13,6 +13,7 @@ from tests.usecases.bank_worlds import OTHER_IBAN, PAYER_IBAN, Bank, Line, facts
 from mahnwerk.records.models import (
     BankEntry,
     BankStatement,
+    Claim,
     Designation,
     Fact,
     Feed,
@@ -262,7 +263,7 @@ def test_a_claim_paid_twice_becomes_a_credit_not_income(tenant_id: int, tmp_path
 def test_a_returned_debit_voids_the_payment_and_costs_what_the_bank_took(
     tenant_id: int, tmp_path: Path
 ) -> None:
-    shop(tenant_id, CLAIM)
+    shop(tenant_id, CLAIM, SECOND)
     book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
     take_in(book, bank.statement(Line(8490, "RE-26-0411", end_to_end="E2E-1", code="171")))
     back = Line(-8810, "RETOURE RE-26-0411", end_to_end="E2E-1", reason="AM04", charges=320, day="2026-03-20")
@@ -276,7 +277,9 @@ def test_a_returned_debit_voids_the_payment_and_costs_what_the_bank_took(
     returned = Fact.objects.get(tenant_id=tenant_id, kind=201)
     paid = Fact.objects.get(tenant_id=tenant_id, kind=200)
     assert (returned.voids_fact_no, returned.code) == (paid.fact_no, "return.am04")
-    assert Fact.objects.get(tenant_id=tenant_id, kind=500).code == "costs.bank_return_charge"
+    cost = Fact.objects.get(tenant_id=tenant_id, kind=500)
+    assert cost.code == "costs.bank_return_charge"
+    assert Claim.objects.get(id=cost.claim_id).invoice_number == "RE-26-0411"
 
 
 @pytest.mark.parametrize(("reason", "kinds"), [("MD01", 2), ("MS03", 3)])

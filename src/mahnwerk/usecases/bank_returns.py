@@ -68,6 +68,7 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
         told.append(
             {
                 "case_id": original.case_id,
+                "claim_id": _only_claim(book, original),
                 "kind": FactKind.COST_INCURRED,
                 "effective_on": row.value_on,
                 "amount_cents": charge,
@@ -88,6 +89,14 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
             return False
     reached("return booked")
     return True
+
+
+def _only_claim(book: OpenBook, original: Original) -> int | None:
+    """The claim a payment was for, if one: what its return costs is a cost of that claim and no other."""
+    named = Designation.objects.filter(
+        tenant_id=book.tenant_id, case_id=original.case_id, fact_no=original.fact_no
+    ).values_list("claim_id", flat=True)
+    return int(named[0]) if len(named) == 1 else None
 
 
 def _discounts_lost(book: OpenBook, row: BankEntry, original: Original) -> list[dict[str, Any]]:
