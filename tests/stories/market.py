@@ -214,10 +214,15 @@ class Market:
         return str(Case.objects.get(id=found.case_id).case_reference)
 
     def row(self, invoice: str) -> dict[str, Any]:
-        """How the debtor of an invoice stands today."""
-        wanted = self.case_of(invoice)
-        listed = cases.list_cases(self.book, self.today).rows
-        return next(row for row in listed if row["case_reference"] == wanted)
+        """How the debtor of an invoice stands today: reason to hold (or step), open and credit."""
+        case = Case.objects.get(tenant_id=self.book.tenant_id, case_reference=self.case_of(invoice))
+        loaded = load.book(self.book.tenant_id, case_ids=[case.id], on=self.today)
+        plan = cases.decided(self.book, self.today, loaded).plan
+        return {
+            "reason": [*plan.held["reason"], *plan.measures["step_id"]][0],
+            "open_cents": int(plan.balances["open_cents"].sum()),
+            "surplus_cents": int(plan.balances["surplus_cents"][0]),
+        }
 
     def paid_count(self) -> int:
         """Invoices on which nothing is open today."""

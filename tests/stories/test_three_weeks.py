@@ -231,7 +231,8 @@ def the_sellers_are_paid(market: Market) -> None:
         assert [node.text for node in order.iter("{*}InstdAmt")] == [f"{told.amount_cents / 100:.2f}"]
     market.assert_journal_balances()
 
-    # Friday. Both transfers stand in the statement; the shop's statement of the week comes in.
+    # Friday. Both transfers stand in the statement; the shop's statement of the week comes in. 18 days after
+    # the reminder, as its procedure says, who has not paid gets the notice: Änne too, on her own time table.
     an_ordinary_day(market, march(20))
     for payout in Payout.objects.order_by("reference"):
         market.pays("Auszahlung", -payout.amount_cents, payout.reference, end_to_end=payout.reference)
@@ -239,6 +240,8 @@ def the_sellers_are_paid(market: Market) -> None:
     assert bank_questions.suspense(market.book, market.today) == []
     assert market.row("LL-7001")["open_cents"] == 400_00
     assert plans.show(market.book, market.case_of("LL-7001"), market.today)[0].state == "kept"
+    assert levels_of(market, "RW-2025-0101") == [1, 2]
+    assert levels_of(market, "LL-7001") == [1], "who keeps a plan hears nothing"
 
 
 def the_banks_and_the_books_agree(market: Market) -> None:
