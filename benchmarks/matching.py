@@ -11,6 +11,7 @@ one in six says nothing of use.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import resource
 import time
@@ -103,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--claims", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rng = random.Random(7)
     claims = claims_of(options.claims, rng)
@@ -114,6 +116,12 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_SELF)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     verdicts = found.explode("payment_ids").group_by("verdict").len().sort("verdict")
+    if options.json:
+        stages = {"matching": round(seconds, 1)}
+        print(
+            json.dumps({"seconds": round(seconds, 1), "stages": stages, "peak_mb": after.ru_maxrss // 1024})
+        )
+        return
     print(dict(verdicts.iter_rows()))
     print(
         f"matching: {options.entries:,} entries against {options.claims:,} claims: {seconds:.1f} s "

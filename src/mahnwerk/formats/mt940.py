@@ -80,9 +80,13 @@ def _decode(data: bytes) -> str:
 
 
 def _messages(text: str) -> Iterator[_Message]:
-    bodies = _ENVELOPE.findall(text) or [text]
-    for body in bodies:
-        yield from _split(body, 1 + text[: text.find(body)].count("\n"))
+    # Lines are counted on from body to body: counting each from the start would grow with the square.
+    place, line = 0, 1
+    for body in _ENVELOPE.findall(text) or [text]:
+        start = text.find(body, place)
+        line += text.count("\n", place, start)
+        place = start
+        yield from _split(body, line)
 
 
 def _split(body: str, first_line: int) -> Iterator[_Message]:
@@ -91,8 +95,11 @@ def _split(body: str, first_line: int) -> Iterator[_Message]:
     current = _Message()
     closed = False
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
+    place, line = 0, first_line
     for mark, end in zip(marks, ends, strict=False):
         tag = mark.group(1)
+        line += body.count("\n", place, mark.start())
+        place = mark.start()
         value = body[mark.end() : end]
         starts = tag == "20" or (closed and tag in ("25", "28", "28C", *_OPENING))
         if starts and current.fields:
@@ -100,7 +107,7 @@ def _split(body: str, first_line: int) -> Iterator[_Message]:
             current = _Message()
             closed = False
         closed = closed or tag in _CLOSING
-        current.fields.append((tag, _without_end(value), first_line + body[: mark.start()].count("\n")))
+        current.fields.append((tag, _without_end(value), line))
     if any(tag != "NS" for tag, _, _ in current.fields):
         yield current
 
@@ -165,10 +172,10 @@ def _entries(message: _Message, currency: str, where: str, notes: list[str]) -> 
         if tag != "61":
             continue
         details: list[str] = []
-        for next_tag, text, _ in fields[index + 1 :]:
-            if next_tag not in ("86", "NS"):
-                break
-            details.append(text)
+        following = index + 1
+        while following < len(fields) and fields[following][0] in ("86", "NS"):
+            details.append(fields[following][1])
+            following += 1
         yield _entry(value, "\n".join(details), currency, f"{where}, line {line}", notes)
 
 
