@@ -105,7 +105,7 @@ def the_first_week(market: Market) -> None:
     # Friday. Hanna pays her first instalment. The shop's statement of the week comes in.
     an_ordinary_day(market, march(6))
     market.pays("Hanna Hoffmann", 100_00, "LL-7001 Rate 1", to="shop")
-    assert market.ends().matched.booked == 3  # hers, one of Wednesday's kind, and today's
+    assert market.ends().matched.booked == 3  # hers, one of Wednesday, and today's
     assert market.row("LL-7001")["open_cents"] == 500_00
     assert market.sent == reminded, "nobody was written to twice"
 
