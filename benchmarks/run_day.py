@@ -76,9 +76,10 @@ def run(folder: Path, on: date) -> dict[str, Any]:
 
 def bare(folder: Path) -> dict[str, Any]:
     """The bare cost of the same rows: read every column a run needs, write a row per case. No thought."""
-    from mahnwerk.records.book import open_book
+    from mahnwerk.records.book import ensure_tenant, open_book
 
     open_book(folder, check=False)
+    ensure_tenant()  # row-level security shows nothing to a connection without a tenant
     from django.db import connection, transaction
 
     began = time.perf_counter()
