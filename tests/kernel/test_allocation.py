@@ -62,6 +62,7 @@ def test_replay_agrees_with_the_oracle_to_the_cent(
     assert result.balances.select(list(expected[0])).to_dicts() == expected
 
 
+@pytest.mark.slow
 @SLOW
 @given(random_books(), ENDS, st.randoms(use_true_random=False))
 def test_guarantees(given_book: tuple[Book, pl.DataFrame], on: date, random: Random) -> None:

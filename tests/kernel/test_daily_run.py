@@ -129,6 +129,7 @@ def assert_twin_agrees(story: Story, plan: DayPlan, on: date) -> None:
             assert verdict.fee_cents == measures[case_id]["fee_cents"]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6))
 def test_lives_at_random_as_the_slow_twin_decides_them(seed: int) -> None:

@@ -87,6 +87,7 @@ def test_a_recorded_discount_is_not_taken_twice() -> None:
     assert found.balances.select("open_cents", "surplus_cents").row(0) == (0, 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
