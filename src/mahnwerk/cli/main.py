@@ -105,7 +105,9 @@ def _explain(error: Exception) -> tuple[str, str, int]:
             return str(error), "", EXIT_LAW_GAP
         if kind.__name__ in ("LawError", "FrameError"):
             return str(error), "", EXIT_USAGE
-    if os.environ.get("MAHNWERK_DEBUG") == "1" or isinstance(error, typer.Exit | typer.Abort):
+    if os.environ.get("MAHNWERK_DEBUG") == "1" or isinstance(
+        error, typer.Exit | typer.Abort | BrokenPipeError
+    ):
         raise error
     if type(error).__module__.startswith(("typer", "click")):
         raise error  # usage errors, which typer itself tells
