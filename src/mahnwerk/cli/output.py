@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +27,14 @@ ActorOption = Annotated[
 ]
 DayArgument = dt.datetime
 """Typer reads days as midnight; `day` takes the day."""
+
+
+def program() -> str:
+    """What to type for this command: its bare name where the shell finds it, else the way to it."""
+    if shutil.which("mahnwerk"):
+        return "mahnwerk"
+    way = Path(sys.argv[0])
+    return os.path.relpath(way) if way.name == "mahnwerk" else "mahnwerk"
 
 
 def day(value: dt.datetime | None) -> dt.date | None:

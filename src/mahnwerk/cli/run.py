@@ -174,7 +174,8 @@ def show_main_job(result: Any) -> None:
     show_sending(result.sending)
     show_totals(result.totals)
     typer.echo(f"Letters and messages: {result.outbox}")
-    typer.echo(f"Why this, why not that: mahnwerk why CASE --book {result.book} --on {result.day.on}")
+    program = output.program()
+    typer.echo(f"Why this, why not that: {program} why CASE --book {result.book} --on {result.day.on}")
 
 
 def show_totals(totals: list[dict[str, Any]]) -> None:
