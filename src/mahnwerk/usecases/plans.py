@@ -13,6 +13,7 @@ from django.db import transaction
 from mahnwerk.frames import Book, FactKind, Role
 from mahnwerk.kernel import calendar
 from mahnwerk.kernel import plans as terms
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.plans import PlanOffer, PlanRefused, PlanWish
@@ -192,7 +193,7 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
 
 def _first_on(day: dt.date) -> dt.date:
     ahead = day + FIRST_AFTER
-    return ahead if ahead.day == 1 else terms.month_later(ahead.replace(day=1), 1)
+    return ahead if ahead.day == 1 else plus_months(ahead.replace(day=1), 1)
 
 
 def _claims(loaded: Book, result: Decided) -> tuple[pl.DataFrame, list[str]]:
