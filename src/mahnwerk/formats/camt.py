@@ -96,7 +96,6 @@ def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: d
     draft = Draft(is_interim=kind != "camt.053", statement_id=text_at(record, "Id"))
     accounts = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
     draft.account = next((found for path in accounts if (found := text_at(record, path))), "")
-    draft.account_owner = text_at(record, "Acct/Ownr/Nm") or text_at(record, "Acct/Nm")
     number = text_at(record, "ElctrncSeqNb") or text_at(record, "LglSeqNb")
     draft.number = int(number) if number.isdigit() else None
     draft.from_on = (

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
@@ -429,8 +429,3 @@ def as_json(offer: PlanOffer) -> dict[str, Any]:
         "clauses": {clause: CLAUSES[clause] for clause in offer.wish.clauses},
         "terms_hash": offer.terms_hash,
     }
-
-
-def day_after_grace(due_on: date, grace_days: int) -> date:
-    """First day on which a late instalment counts as missed."""
-    return due_on + timedelta(days=grace_days + 1)

@@ -21,7 +21,7 @@ from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records import plans as plan_records
-from mahnwerk.records.models import Case, CaseParticipant, Instalment, InstalmentPlan
+from mahnwerk.records.models import Case, CaseParticipant, InstalmentPlan
 from mahnwerk.records.models import PlanOffer as OfferRow
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
@@ -408,8 +408,3 @@ def _ended(live: pl.DataFrame, row: InstalmentPlan) -> str:
     if kind == FactKind.PLAN_BROKEN:
         return "broken"
     return "fulfilled" if code == terms.PlanAction.FULFILLED else "ended"
-
-
-def instalments_of(row: InstalmentPlan) -> list[Instalment]:
-    """The instalments of a plan in their order."""
-    return list(row.instalments.order_by("number"))
