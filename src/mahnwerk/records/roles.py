@@ -41,6 +41,7 @@ MAY_UPDATE = (
     "known_payers",
     "match_proposals",
     "debit_mandates",
+    "refunds",
 )
 
 
