@@ -21,6 +21,8 @@ from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
 DEFAULT_PROCEDURES: Final = {"consumer": "consumers", "business": "businesses"}
+LENDERS: Final = {"consumer": "lenders"}
+"""What a creditor of the role `lender` gets instead, where its file names none."""
 LOGO_BYTES_MAX: Final = 300_000
 LOGO_TYPES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -72,7 +74,7 @@ def add_file(book: OpenBook, path: Path, *, dry_run: bool = False) -> list[Credi
     except OSError as error:
         raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
     logo, logo_type = _logo(path, told.logo)
-    chosen = _procedures(book, told.procedures)
+    chosen = _procedures(book, told.procedures, LENDERS if told.is_lender else {})
     columns = {
         "name": told.name[:200],
         "iban": told.iban,
@@ -145,11 +147,13 @@ def _save_mandate(book: OpenBook, creditor_id: int, told: CreditorFile) -> bool:
     return True
 
 
-def _procedures(book: OpenBook, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Debtor kind → procedure key; the file's word, else the shipped default."""
-    known = procedures.of_book(book.place)
+def _procedures(
+    book: OpenBook, wanted: Mapping[str, str], of_role: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Debtor kind → procedure key; the file's word, else the role's, else the shipped default."""
+    known, of_role = procedures.of_book(book.place), of_role or {}
     return {
-        kind: procedures.find(known, wanted.get(kind) or default).key
+        kind: procedures.find(known, wanted.get(kind) or of_role.get(kind) or default).key
         for kind, default in DEFAULT_PROCEDURES.items()
     }
 
