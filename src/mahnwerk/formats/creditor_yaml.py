@@ -88,8 +88,8 @@ KEYS: Final = (
     Key("procedure.consumer", "text", "Procedure for consumers and unknown debtors. Empty: consumers; of a "
         "lender: lenders.", False, "consumers"),
     Key("procedure.business", "text", "Procedure for businesses. Empty: businesses.", False, "businesses"),
-    Key("letter_cost_cents.post", "cents", "Print, envelope, postage of one letter. Empty: the procedure's.",
-        False, "76"),
+    Key("letter_cost_cents.post", "cents", "Print, envelope, postage of one letter; no more than the law's "
+        "cap is asked for. Empty: the procedure's.", False, "76"),
     Key("letter_cost_cents.email", "cents", "Cost of one e-mail; usually 0.", False, "0"),
     Key("logo", "text", "File beside this one, PNG or JPEG.", False, "logo.png"),
     Key("feeds", "list",
