@@ -1,6 +1,7 @@
 """Rows → frames. All reads of the mass path, and of one case alike.
 
 book(tenant_id, *, case_ids=None, case_range=None, on=None, known_on=None, due_on=None) -> frames.Book
+contract_dates(tenant_id, case_ids) -> {claim_id: date}
 shards(tenant_id, cases=100_000) -> [(first case_id, last case_id), …]
 persons(tenant_id, case_ids, part="debtor") -> {case_id: PersonOfCase}
 creditors(tenant_id) -> {creditor_id: dict}
@@ -196,12 +197,31 @@ def _claims(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFr
     known, known_parameters = _until("l.recorded_on", known_on)
     frame = bulk.read_frame(
         connection,
-        _select(frames.CLAIMS, "l", claim_id="l.id"),
+        _select(
+            frames.CLAIMS,
+            "l",
+            claim_id="l.id",
+            # No date of the contract: the invoice's picks the margin. `contract_dates` tells the two apart.
+            obligation_arose_on="coalesce(l.obligation_arose_on, l.issued_on, l.due_on)",
+        ),
         f"claims l WHERE l.tenant_id = %s{wanted.of('l.case_id')}{known}",
         [tenant_id, *wanted.parameters, *known_parameters],
         key=wanted.key("l.id"),
     )
     return frame.sort("case_id", "claim_no")
+
+
+def contract_dates(tenant_id: int, case_ids: Sequence[int]) -> dict[int, date]:
+    """claim_id → date of its contract, where the claim's file told it; nothing stands in for it."""
+    tenancy.set_tenant(tenant_id)
+    condition, parameters = bulk.ids_filter(connection, "case_id", case_ids)
+    told = bulk.read_frame(
+        connection,
+        {"claim_id": ("id", pl.Int64), "contract_on": ("obligation_arose_on", pl.Date)},
+        f"claims WHERE tenant_id = %s AND obligation_arose_on IS NOT NULL AND {condition}",
+        [tenant_id, *parameters],
+    )
+    return dict(told.iter_rows())
 
 
 def _facts(tenant_id: int, wanted: _Wanted, on: date | None, known_on: date | None) -> pl.DataFrame:
