@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,42 @@ def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
     with pytest.raises(DayRefused, match="more than 35 days after today"):
         run(kiosk, FIRST + 36 * DAY)
     run(kiosk, dt.date(2020, 1, 1))
+
+
+def test_claims_soon_time_barred_are_told_with_their_cases(kiosk: Any, folder: Path) -> None:
+    from mahnwerk.usecases import imports, why
+
+    old = folder / "kiosk-old.csv"
+    old.write_text(
+        "Kundennummer;Nachname;Straße;PLZ;Ort;Rechnungsnummer;Rechnungsdatum;Fällig am;Betrag\n"
+        "K8;Eck;Weg 8;04103;Leipzig;R-8;01.02.2023;15.02.2023;10,00\n"
+        "K8;Eck;Weg 8;04103;Leipzig;R-9;01.03.2023;15.03.2023;20,00\n"
+        "K9;Fink;Weg 9;04103;Leipzig;R-10;01.02.2022;15.02.2022;40,00\n",
+        encoding="utf-8",
+    )
+    assert imports.import_files(kiosk, [old])[0].new_claims == 3
+
+    def soon(on: dt.date) -> Any:
+        return run(kiosk, on, dry_run=True, confirm_day=True).barred_soon
+
+    assert soon(dt.date(2026, 10, 1)) == []
+    assert soon(dt.date(2026, 10, 2)) == [
+        {
+            "currency": "EUR",
+            "claims": 2,
+            "cases": 1,
+            "principal_open_cents": 3000,
+            "first_on": dt.date(2026, 12, 31),
+            "first_cases": ["M-000005"],
+        }
+    ]
+    told = why.why(kiosk, "M-000005", dt.date(2026, 10, 2)).limitation
+    assert [(row["invoice_number"], row["warn_on"], row["time_barred_after"]) for row in told] == [
+        ("R-8", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
+        ("R-9", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
+    ]
+    (barred,) = why.why(kiosk, "M-000006", dt.date(2026, 10, 2)).limitation
+    assert (barred["is_time_barred"], barred["warn_on"]) == (True, dt.date(2025, 12, 31))
 
 
 def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any, at: Any) -> None:
