@@ -21,7 +21,8 @@ from mahnwerk.cli.law_terms import (
     show_sources,
     told,
 )
-from mahnwerk.cli.output import JsonOption, date_text, money, percent
+from mahnwerk.cli.options import JsonOption, day_of
+from mahnwerk.cli.output import date_text, money, percent
 
 _WARNINGS: Final = {
     "needs_extensive_or_difficult_work": "this rate is owed only where the work was extensive or difficult; "
@@ -62,7 +63,7 @@ def interest(
             last_day.date(),
             law=german_law(),
             is_commercial=debtor is Debtor.BUSINESS and not other_debt,
-            arose_on=output.day(arose_on) or first,
+            arose_on=day_of(arose_on) or first,
             day_count=day_count.value,
         )
         sources = [
