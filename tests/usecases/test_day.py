@@ -71,7 +71,11 @@ def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
     run(kiosk, dt.date(2020, 1, 1))
 
 
-def test_claims_soon_time_barred_are_told_with_their_cases(kiosk: Any, folder: Path) -> None:
+def test_claims_soon_time_barred_are_told_with_their_cases(
+    kiosk: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mahnwerk.cli.cases import show_limitation
+    from mahnwerk.cli.run import show_day
     from mahnwerk.usecases import imports, why
 
     old = folder / "kiosk-old.csv"
@@ -98,13 +102,20 @@ def test_claims_soon_time_barred_are_told_with_their_cases(kiosk: Any, folder: P
             "first_cases": ["M-000005"],
         }
     ]
+    show_day(run(kiosk, dt.date(2026, 10, 2), dry_run=True, confirm_day=True))
+    shown = capsys.readouterr().out
+    assert "Soon time-barred, the first after 31.12.2026: 30,00 € of principal in M-000005." in shown
     told = why.why(kiosk, "M-000005", dt.date(2026, 10, 2)).limitation
     assert [(row["invoice_number"], row["warn_on"], row["time_barred_after"]) for row in told] == [
         ("R-8", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
         ("R-9", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
     ]
-    (barred,) = why.why(kiosk, "M-000006", dt.date(2026, 10, 2)).limitation
+    lost = why.why(kiosk, "M-000006", dt.date(2026, 10, 2))
+    (barred,) = lost.limitation
     assert (barred["is_time_barred"], barred["warn_on"]) == (True, dt.date(2025, 12, 31))
+    show_limitation(lost)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "R-10" in line)
+    assert line.split() == ["R-10", *["31.12.2025"] * 2, "limitation.regular_years", "TIME-BARRED"]
 
 
 def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any, at: Any) -> None:
