@@ -138,7 +138,7 @@ def _third_party(letter: Letter) -> Iterator[Finding]:
             "rdg.authority", "Name, address and electronic contact of the authority are needed (Nr. 8)."
         )
     for each in letter.items:
-        if not each.ground.strip() or each.contract_on is None:
+        if not each.ground.strip() or (each.is_contract and each.contract_on is None):
             message = f"Invoice {each.invoice_number}: ground and date of the contract are missing (Nr. 2)."
             yield _refuse("rdg.ground", message, "Import them with the claim.")
 

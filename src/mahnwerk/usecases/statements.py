@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from mahnwerk.frames import Role
+from mahnwerk.frames import ClaimKind, Role
 from mahnwerk.law import load_laws
 from mahnwerk.letters.model import Item, Letter, LetterError
 from mahnwerk.records import load
@@ -68,6 +68,7 @@ def write_pdf(book: OpenBook, account: Account, path: Path) -> Path:
 
 def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[str, object]) -> Letter:
     role = Role(row.role)
+    contracts = load.contract_dates(row.tenant_id, [row.id])
     items = tuple(
         Item(
             invoice_number=claim["invoice_number"],
@@ -78,7 +79,8 @@ def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[
             interest_open_cents=claim["interest_open_cents"],
             costs_open_cents=claim["costs_open_cents"],
             ground=letter_data.ground(claim["kind"], account.language, letter_data.subject_of(creditor)),
-            contract_on=claim["obligation_arose_on"] or claim["issued_on"],
+            contract_on=contracts.get(claim["claim_id"]),
+            is_contract=claim["kind"] != ClaimKind.DAMAGES,
             default_since=claim["default_began_on"],
             default_source=claim["default_source"],
         )
