@@ -34,6 +34,8 @@ _FLAGS = """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_STATUTE: Final = re.compile(r"§ (?:\d+[a-z]?)?(?: Abs\. \d+| Nr\. \d+| \(\d+\))*(?: [A-Z]{3,4}\b)?")
+"""A place in a statute: no line ends inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def parse_paragraph(raw: object, where: str) -> Paragraph:
             raise LetterError(f"{where}: unknown flag {flag!r}; known: {', '.join(sorted(FLAGS))}")
     if not isinstance(raw, str):
         raise LetterError(f"{where}: must be a text in quotes, is {type(raw).__name__}")
-    plain = " ".join(raw.split()).replace("§ ", "§\u00a0")  # no line ends between sign and number
+    plain = _STATUTE.sub(lambda found: found[0].replace(" ", "\u00a0"), " ".join(raw.split()))
     parts = tuple(_PLACEHOLDER.split(plain))
     for index, part in enumerate(parts):
         if index % 2 and part not in PLACEHOLDERS:
