@@ -78,6 +78,8 @@ class Context:
             and letter.offer.instalment_cents == letter.offer.last_instalment_cents,
             "offer_answer": letter.offer is not None and letter.offer.answer_by is not None,
             "surplus": letter.surplus_cents > 0,
+            "demanding": letter.is_demanding,
+            "disputed": letter.disputed_cents > 0,
             "phone": bool(sender.phone.strip()),
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
@@ -124,6 +126,7 @@ class Context:
             "new_costs": self.money(letter.new_costs_cents),
             "portal": clean(letter.portal_url),
             "surplus": self.money(letter.surplus_cents),
+            "disputed": self.money(letter.disputed_cents),
             "due_on": day_long(first.due_on, language),
             "default_invoices": _listed(
                 [item for item in letter.demanded_items if item.triggers_default], language
@@ -202,7 +205,7 @@ def is_table_apart(letter: Letter) -> bool:
     room -= ROWS_OF_TEXT["offer"] * (letter.offer is not None)
     room -= ROWS_OF_TEXT["third_party"] * letter.is_third_party
     has_sums = any(item.interest_open_cents or item.costs_open_cents for item in letter.demanded_items)
-    rows = count + (3 if has_sums else 0)
+    rows = count + (3 if has_sums else 0) + (letter.disputed_cents > 0)
     return count > ITEMS_ON_FIRST_PAGE or (letter.is_demanding and count > 1 and rows > room)
 
 
