@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import typer
 
-BookOption = Annotated[
-    str,
-    typer.Option(
-        "--book", envvar="MAHNWERK_BOOK", help="Which book: a name, or a folder.", show_default=False
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the standard output.")]
-ActorOption = Annotated[
-    str,
-    typer.Option("--actor", envvar="MAHNWERK_ACTOR", help="Who does this; kept with what is recorded."),
-]
-DayArgument = dt.datetime
-"""Typer reads days as midnight; `day` takes the day."""
 
-
-def day(value: dt.datetime | None) -> dt.date | None:
-    """The day of an option, or None."""
-    return None if value is None else value.date()
-
-
-DAY_FORMATS = ["%Y-%m-%d", "%d.%m.%Y"]
+def program() -> str:
+    """What to type for this command: its bare name where the shell finds it, else the way to it."""
+    if shutil.which("mahnwerk"):
+        return "mahnwerk"
+    way = Path(sys.argv[0])
+    return os.path.relpath(way) if way.name == "mahnwerk" else "mahnwerk"
 
 
 def money(cents: int | None, currency: str = "EUR") -> str:

@@ -115,7 +115,9 @@ class Creditors:
             made = creditors.add_stand_in(book, creditor, claims)
             known = list(load.creditors(book.tenant_id).values())
             warnings = (
-                f"the book had no creditor: {made!r} stands in; complete it: mahnwerk creditor add FILE",
+                f"the book had no creditor: {made!r} stands in; without address, account and a person to "
+                f"call no letter can leave. Write a creditor file (docs/reference/creditor-file.md) with "
+                f"`key: {made}`, then: mahnwerk creditor add FILE --book {book.place.name}",
             )
         by_key = {row["key"]: row["creditor_id"] for row in known}
         return cls(
