@@ -360,6 +360,14 @@ def test_html_is_quiet_about_colours_and_loads_nothing() -> None:
         assert word not in html
 
 
+def test_html_has_one_heading_of_its_own_and_cells_that_say_what_they_are() -> None:
+    html = render(samples.second_notice()).html
+    assert html.count("<h1>") == html.count("<main>") == html.count("</main>") == 1
+    assert '<th data-of="Rechnung" scope="row">2026-0877</th><td data-of="vom">09.06.2026</td>' in html
+    assert '<td class="r" data-of="offen">' in html
+    assert html.count('<tr class="sum">') == html.count("<tfoot>") == 3  # only totals are bold
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
