@@ -240,7 +240,7 @@ def _is_iban(iban: str) -> bool:
 
 def known_amounts(letter: Letter) -> frozenset[int]:
     """Every amount, without its sign, that the statement behind the letter holds."""
-    amounts = {letter.demand_cents, letter.new_costs_cents, letter.surplus_cents}
+    amounts = {letter.demand_cents, letter.disputed_cents, letter.new_costs_cents, letter.surplus_cents}
     for items in (letter.items, letter.demanded_items):
         for name in ("principal_open_cents", "interest_open_cents", "costs_open_cents", "open_cents"):
             amounts.add(sum(getattr(item, name) for item in items))
