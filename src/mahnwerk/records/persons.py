@@ -25,15 +25,13 @@ Payload = Mapping[str, str]
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe"})
 _WORD = re.compile(r"[a-z0-9]+")
 _NAME_FIELDS = ("company", "first_name", "last_name")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 TOKEN_MIN = 2
 
 
 def canonical(payload: Payload) -> bytes:
     """The payload as stored: JSON of the fields that are not empty, in fixed order."""
-    kept = {name: payload.get(name) or "" for name in PERSON}
-    return json.dumps(
-        {name: value for name, value in kept.items() if value}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    return _encode({name: value for name in PERSON if (value := payload.get(name))}).encode()
 
 
 def words(text: str, *, shortest: int = 1) -> list[str]:
@@ -96,6 +94,7 @@ def write(
     """
     if not person_ids:
         return
+    is_new = versions is None
     if versions is None:
         made = crypto.new_person_keys(tenant_id, person_ids)
         keys = {person_id: key for person_id, (key, _) in made.items()}
@@ -104,7 +103,7 @@ def write(
     else:
         keys = crypto.person_keys(tenant_id, person_ids)
     _write_versions(tenant_id, person_ids, payloads, keys, versions, recorded_at)
-    _write_tokens(tenant_id, person_ids, payloads)
+    _write_tokens(tenant_id, person_ids, payloads, is_new)
 
 
 def _write_keys(tenant_id: int, wrapped: Mapping[int, bytes]) -> None:
@@ -159,7 +158,9 @@ def _write_versions(
     bulk.insert_frame(connection, "persons", frame)
 
 
-def _write_tokens(tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload]) -> None:
+def _write_tokens(
+    tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload], is_new: bool
+) -> None:
     owners: list[int] = []
     pairs: list[tuple[int, str]] = []
     for person_id, payload in zip(person_ids, payloads, strict=True):
@@ -179,7 +180,10 @@ def _write_tokens(tenant_id: int, person_ids: Sequence[int], payloads: Sequence[
         }
     )
     rows = frame.sort("kind", "token").with_columns(ids.new_ids(frame.height))  # in the order of the index
-    bulk.insert_frame(connection, "blind_indexes", rows, on_conflict="ON CONFLICT DO NOTHING")
+    # A new person has no token yet; asking for conflicts would double the cost of each row.
+    bulk.insert_frame(
+        connection, "blind_indexes", rows, on_conflict="" if is_new else "ON CONFLICT DO NOTHING"
+    )
 
 
 def change(tenant_id: int, person_id: int, payload: Payload, *, recorded_at: datetime) -> bool:
