@@ -26,6 +26,7 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": 
 _WORD = re.compile(r"[a-z0-9]+")
 _NAME_FIELDS = ("company", "first_name", "last_name")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_CUSTOMER_NUMBER, _EMAIL, _PHONE, _IBAN, _NAME = map(int, BlindIndex.Kind)
 TOKEN_MIN = 2
 
 
@@ -36,7 +37,10 @@ def canonical(payload: Payload) -> bytes:
 
 def words(text: str, *, shortest: int = 1) -> list[str]:
     """Words as compared: small, without accents, umlauts written out."""
-    folded = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
     if not folded.isascii():
         folded = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
     return [word for word in _WORD.findall(folded) if len(word) >= shortest]
@@ -54,20 +58,18 @@ def phone_digits(text: str) -> str:
 
 def tokens(payload: Payload) -> set[tuple[int, str]]:
     """(kind, normalised text) of everything about a person that can be searched for."""
-    kind = BlindIndex.Kind
-    found = {
-        (int(kind.NAME), word)
-        for name in _NAME_FIELDS
-        for word in words(payload.get(name) or "", shortest=TOKEN_MIN)
-    }
+    found = set()
+    for name in _NAME_FIELDS:
+        if text := payload.get(name):
+            found.update((_NAME, word) for word in words(text, shortest=TOKEN_MIN))
     if number := (payload.get("customer_number") or "").strip().upper():
-        found.add((int(kind.CUSTOMER_NUMBER), number))
+        found.add((_CUSTOMER_NUMBER, number))
     if email := (payload.get("email") or "").strip().casefold():
-        found.add((int(kind.EMAIL), email))
-    if phone := phone_digits(payload.get("phone") or ""):
-        found.add((int(kind.PHONE), phone))
-    if iban := re.sub(r"\s", "", payload.get("iban") or "").upper():
-        found.add((int(kind.IBAN), iban))
+        found.add((_EMAIL, email))
+    if (given := payload.get("phone")) and (phone := phone_digits(given)):
+        found.add((_PHONE, phone))
+    if (given := payload.get("iban")) and (iban := "".join(given.split()).upper()):
+        found.add((_IBAN, iban))
     return found
 
 
@@ -164,9 +166,9 @@ def _write_tokens(
     owners: list[int] = []
     pairs: list[tuple[int, str]] = []
     for person_id, payload in zip(person_ids, payloads, strict=True):
-        for pair in sorted(tokens(payload)):
-            owners.append(person_id)
-            pairs.append(pair)
+        found = tokens(payload)
+        owners += [person_id] * len(found)
+        pairs += found
     distinct = list(dict.fromkeys(pairs))  # names repeat
     hashed = dict(
         zip(distinct, crypto.keyed_hashes(tenant_id, "blind index", _token_texts(distinct)), strict=True)
