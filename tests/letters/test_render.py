@@ -425,3 +425,20 @@ def test_a_logo_takes_the_place_of_the_name(logo: str) -> None:
     plain, drawn = (render(samples.letter(sender=each)).pdf for each in (samples.SHOP, sender))
     assert drawn.count(b"/Subtype/Image") == plain.count(b"/Subtype/Image") + 1
     assert pdf_text(plain).count(sender.name) == pdf_text(drawn).count(sender.name) + 1
+
+
+@pytest.mark.parametrize("make", [samples.letter, samples.second_notice, samples.agency_letter])
+def test_the_pay_link_can_be_followed_read_and_heard_beside_the_code(make: Any) -> None:
+    url = "https://pay.example.org/pay/1-k7m2x9qa4hc8tw3p"
+    letter = make(pay_url=url)
+    rendered = render(letter)
+    annotation: Any = pypdf.PdfReader(io.BytesIO(rendered.pdf)).pages[0]["/Annots"][0].get_object()  # type: ignore[index]
+    assert annotation["/A"]["/URI"] == annotation["/Contents"] == url
+    assert squeezed(url) in squeezed(pdf_text(rendered.pdf))
+    assert places(rendered.pdf, "Oder online zahlen")[1] > places(rendered.pdf, "IBAN")[1]
+    assert decoded(rendered.pdf).startswith("BCD")
+    assert f"\nOder online zahlen:\n{url}\n" in rendered.text
+    assert rendered.html.count(f'<a href="{url}" style=') == 1
+    without = render(make())
+    assert len(pypdfium2.PdfDocument(rendered.pdf)) == len(pypdfium2.PdfDocument(without.pdf))
+    assert "/Annots" not in pypdf.PdfReader(io.BytesIO(without.pdf)).pages[0]
