@@ -364,6 +364,14 @@ def test_html_is_quiet_about_colours_and_loads_nothing() -> None:
         assert word not in html
 
 
+def test_no_line_of_the_text_is_longer_than_a_mail_program_shows() -> None:
+    long = replace(
+        samples.SHOP, register="Amtsgericht Berlin-Charlottenburg, HRA 54321", hours="Mo–Sa 8–20 Uhr"
+    )
+    for made in (samples.letter(sender=long), samples.agency_letter(), samples.final_notice()):
+        assert max(map(len, render(made).text.splitlines())) <= 76
+
+
 def test_html_has_one_heading_of_its_own_and_cells_that_say_what_they_are() -> None:
     html = render(samples.second_notice()).html
     assert html.count("<h1>") == html.count("<main>") == html.count("</main>") == 1
