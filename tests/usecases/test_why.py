@@ -55,6 +55,27 @@ def test_interest_by_hand(late: Any) -> None:
     assert row["interest_cents"] == round(99000 * 27 * 0.1027 / 365)
 
 
+def test_an_unverified_rate_is_marked_in_the_statement(
+    kiosk: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mahnwerk.cli.cases import show_statement
+    from mahnwerk.usecases import imports, statements
+
+    header = (
+        "Kundennummer;Firma;Straße;PLZ;Ort;Kundentyp;Rechnungsnummer;Rechnungsdatum;Fällig am;Betrag;due_kind"
+    )
+    row = "{0};Alt GmbH;Weg 9;04103;Leipzig;Unternehmen;R-{0};01.02.2026;15.02.2026;99,00;calendar;{1}"
+    rows = [f"{header};Vertragsdatum", row.format("K10", "01.07.2014"), row.format("K11", "01.08.2014")]
+    old = folder / "kiosk-old.csv"
+    old.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert imports.import_files(kiosk, [old])[0].new_claims == 2
+    for case, mark, rate in (("M-000005", True, "9,27 %"), ("M-000006", False, "10,27 %")):
+        show_statement(statements.view(kiosk, case, dt.date(2026, 5, 11)))
+        shown = capsys.readouterr().out
+        assert rate in shown
+        assert ("unverified" in shown) == mark
+
+
 def test_why_names_decision_grounds_and_what_would_change_it(late: Any) -> None:
     from mahnwerk.usecases import why
 

@@ -114,7 +114,8 @@ class Item:
     share of this letter's cost. disputed_cents: what is disputed; in none of the three, so not demanded.
     step: the claim's own step after this letter (a template id) or "".
     is_demanded: False = listed for information (not yet due), not part of the demand.
-    ground, contract_on: concrete subject and date of the contract (§ 13a Abs. 1 Nr. 2 RDG).
+    ground, contract_on: concrete subject and date of the contract (§ 13a Abs. 1 Nr. 2 RDG); None = not
+    known. is_contract: False = a debt by law, such as damages, which has no such date.
     default_since, default_source: first day of default and its statute, where default has begun.
     """
 
@@ -132,6 +133,7 @@ class Item:
     is_demanded: bool = True
     ground: str = ""
     contract_on: date | None = None
+    is_contract: bool = True
     default_since: date | None = None
     default_source: str = ""
 

@@ -107,7 +107,6 @@ def _account(
             {
                 **asdict(row),
                 "kind": claims[row.claim_id]["kind"],
-                "obligation_arose_on": claims[row.claim_id]["obligation_arose_on"],
                 "default_rate_ppm": _default_rate(claims[row.claim_id], case, laws, statement.on),
             }
             for row in statement.claims

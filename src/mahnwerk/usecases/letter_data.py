@@ -87,6 +87,7 @@ def message_letter(
     creditor: Mapping[str, Any],
     procedure: Procedure,
     reference: str,
+    contracts: Mapping[int, dt.date],
 ) -> Content:
     """The letter of a measure.
 
@@ -99,6 +100,7 @@ def message_letter(
     creditor : as from `load.creditors`
     procedure : whose step this is
     reference : the case's RF reference
+    contracts : claim_id → date of its contract, where it is known
 
     Raises
     ------
@@ -106,7 +108,7 @@ def message_letter(
         The creditor has no account, address or contact.
     """
     mine = full.of_claims({item["claim_id"] for item in items})
-    listed = _items(mine, items, procedure, subject_of(creditor))
+    listed = _items(mine, items, procedure, subject_of(creditor), contracts)
     demand = sum(item.open_cents for item in listed)
     step = next(step for step in procedure.steps if step.id == measure["step_id"])
     letter = Letter(
@@ -158,7 +160,11 @@ def template_of(procedure: Procedure, step_id: str) -> str:
 
 
 def _items(
-    mine: Account, items: Sequence[Mapping[str, Any]], procedure: Procedure, subject: str
+    mine: Account,
+    items: Sequence[Mapping[str, Any]],
+    procedure: Procedure,
+    subject: str,
+    contracts: Mapping[int, dt.date],
 ) -> list[Item]:
     """The claims a message lists; a disputed part is not asked for and not shown as owed."""
     by_claim = {item["claim_id"]: item for item in items}
@@ -179,7 +185,8 @@ def _items(
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
                 ground=ground(row["kind"], mine.language, subject),
-                contract_on=row["obligation_arose_on"] or row["issued_on"],
+                contract_on=contracts.get(row["claim_id"]),
+                is_contract=row["kind"] != ClaimKind.DAMAGES,
                 default_since=row["default_began_on"],
                 default_source=row["default_source"],
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mahnwerk.frames import Role
+from mahnwerk.frames import ClaimKind, Role
 from mahnwerk.law import load_laws
 from mahnwerk.letters.model import Item, Letter, LetterError
 from mahnwerk.records import load
@@ -69,7 +70,8 @@ def write_pdf(book: OpenBook, account: Account, path: Path) -> Path:
 
 def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[str, object]) -> Letter:
     role, subject = Role(row.role), letter_data.subject_of(creditor)
-    items = tuple(_item(claim, account.language, subject) for claim in account.claims)
+    contracts = load.contract_dates(row.tenant_id, [row.id])
+    items = tuple(_item(claim, account.language, subject, contracts) for claim in account.claims)
     return Letter(
         template="statement_of_account",
         sender=letter_data.sender(creditor),
@@ -95,7 +97,7 @@ def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[
     )
 
 
-def _item(claim: dict[str, Any], language: str, subject: str) -> Item:
+def _item(claim: dict[str, Any], language: str, subject: str, contracts: Mapping[int, dt.date]) -> Item:
     """A claim as the statement lists it: what is disputed stands apart from what is open."""
     principal, interest, costs = letter_data.disputed_parts(claim)
     return Item(
@@ -108,7 +110,8 @@ def _item(claim: dict[str, Any], language: str, subject: str) -> Item:
         costs_open_cents=claim["costs_open_cents"] - costs,
         disputed_cents=principal + interest + costs,
         ground=letter_data.ground(claim["kind"], language, subject),
-        contract_on=claim["obligation_arose_on"] or claim["issued_on"],
+        contract_on=contracts.get(claim["claim_id"]),
+        is_contract=claim["kind"] != ClaimKind.DAMAGES,
         default_since=claim["default_began_on"],
         default_source=claim["default_source"],
     )
