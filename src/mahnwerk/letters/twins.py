@@ -70,7 +70,7 @@ def text_twin(document: Document) -> str:
         out += [_wrapped(f"{label}: {value}") for label, value in document.legal]
         out += [_wrapped(document.legal_note), ""]
     out += [f"{label}: {value}" for label, value in document.info]
-    out += ["", "-- ", *(" · ".join(column) for column in document.footer)]
+    out += ["", "-- ", *(_wrapped(" · ".join(column)) for column in document.footer)]
     return "\n".join(out).replace("\u00a0", " ").rstrip() + "\n"
 
 
