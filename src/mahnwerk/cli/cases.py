@@ -132,6 +132,8 @@ def show_statement(view: Any) -> None:
     )
     show_payments(view)
     typer.echo(f"Open: {money(view.open_cents, currency)}")
+    if view.disputed_cents:
+        typer.echo(f"Of this disputed: {money(view.disputed_cents, currency)}")
     if view.surplus_cents:
         typer.echo(f"Credit balance: {money(view.surplus_cents, currency)}")
 

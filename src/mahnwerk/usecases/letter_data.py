@@ -44,10 +44,18 @@ GROUNDS: Final = {
 }
 """What a debt is for, in German and English."""
 NOT_ASKED: Final = {
-    "de": ("bestrittener Teil, nicht gefordert", "Zinsen auf den bestrittenen Teil, nicht gefordert"),
-    "en": ("disputed part, not asked for", "interest on the disputed part, not asked for"),
+    "de": (
+        "strittiger Teil, nicht gefordert",
+        "Zinsen auf den strittigen Teil, nicht gefordert",
+        "strittige Kosten, nicht gefordert",
+    ),
+    "en": (
+        "disputed part, not asked for",
+        "interest on the disputed part, not asked for",
+        "disputed costs, not asked for",
+    ),
 }
-"""What a letter leaves out of a claim: of the principal, and of its interest."""
+"""What a letter leaves out of a claim: of the principal, of its interest, of its costs."""
 SETTLED: Final = {
     "principal": ("auf den Rechnungsbetrag", "towards the invoice amount"),
     "interest": ("auf Zinsen", "towards interest"),
@@ -120,7 +128,7 @@ def message_letter(
         is_consumer=bool(case["is_consumer"]),
         creditor=client(creditor, Role(case["role"])),
         registration=registration(creditor),
-        lines=(*lines(mine, costs), *_not_asked(mine)),
+        lines=(*lines(mine, costs), *not_asked(mine)),
         interest_rows=tuple(interest_rows(mine)),
         payments=tuple(payments(mine)),
         new_costs_cents=sum(cents for *_, cents in costs),
@@ -163,7 +171,7 @@ def _items(
     found = []
     for row in mine.claims:
         item = by_claim[row["claim_id"]]
-        disputed, interest = disputed_parts(row)
+        disputed, interest, costs = disputed_parts(row)
         found.append(
             Item(
                 invoice_number=row["invoice_number"],
@@ -172,7 +180,8 @@ def _items(
                 original_cents=row["original_cents"],
                 principal_open_cents=row["principal_open_cents"] - disputed,
                 interest_open_cents=row["interest_open_cents"] - interest,
-                costs_open_cents=row["costs_open_cents"],
+                costs_open_cents=row["costs_open_cents"] - costs,
+                disputed_cents=disputed + interest + costs,
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
                 ground=ground(row["kind"], mine.language, subject),
@@ -226,7 +235,7 @@ def is_consumer_credit(mine: Account) -> bool:
     return any(row["kind"] == ClaimKind.CONSUMER_LOAN for row in mine.claims)
 
 
-def _not_asked(mine: Account) -> list[Line]:
+def not_asked(mine: Account) -> list[Line]:
     """Lines that take off what is disputed, since the letter does not ask for it."""
     labels = NOT_ASKED[mine.language]
     return [
@@ -237,13 +246,21 @@ def _not_asked(mine: Account) -> list[Line]:
     ]
 
 
-def disputed_parts(row: Mapping[str, Any]) -> tuple[int, int]:
-    """What of a claim's principal is disputed, and the interest on that share, in the debtor's favour."""
-    principal = row["principal_open_cents"]
-    disputed = min(row["disputed_cents"], principal)
+def disputed_parts(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    """What of a claim's principal, interest and costs is disputed, in the debtor's favour.
+
+    A share of the principal takes the interest on that share with it; the whole takes the costs too.
+    """
+    disputed, principal = row["disputed_cents"], row["principal_open_cents"]
+    interest, costs = row["interest_open_cents"], row["costs_open_cents"]
     if disputed <= 0:
-        return 0, 0
-    return disputed, -(-row["interest_open_cents"] * disputed // principal)
+        return 0, 0, 0
+    if disputed >= row["open_cents"]:
+        return principal, interest, costs
+    if principal <= 0:
+        return 0, min(disputed, interest), max(0, disputed - interest)
+    share = min(disputed, principal)
+    return share, -(-interest * share // principal), 0
 
 
 def ground(kind: int, language: str, subject: str = "") -> str:
