@@ -29,7 +29,7 @@ class InterestResult:
 
     interest_cents: int
     rows: tuple[dict[str, Any], ...]  # first_day, last_day, days, rate_ppm, interest_cents
-    sources: tuple[str, ...]
+    sources: tuple[str, ...]  # of the margin and the last base rate; says where one is unverified
     day_count: str
 
 
@@ -81,7 +81,8 @@ def interest_between(
     for day in (first_day, last_day):
         law.value("interest.base_rate", day)
     margin_on = arose_on or first_day
-    margin = law.ppm("interest.default_margin", margin_on, "commercial" if is_commercial else "general")
+    rate_class = "commercial" if is_commercial else "general"
+    margin = law.ppm("interest.default_margin", margin_on, rate_class)
     denominator, exact, rows = _YEAR_WEIGHTS[day_count] * 1_000_000, 0, []
     for first, last, base_rate in _stretches(law, first_day, last_day):
         weight = _weight(first, last, day_count)
@@ -96,12 +97,10 @@ def interest_between(
             }
         )
     sources = (
-        law.parameter("interest.base_rate").statute,
-        law.parameter("interest.default_margin").statute,
-        law.value("interest.base_rate", last_day).reference,
-        law.value("interest.default_margin", margin_on).reference,
+        str(law.source("interest.default_margin", margin_on, rate_class)),
+        str(law.source("interest.base_rate", last_day)),
     )
-    return InterestResult(_half_up(exact, denominator), tuple(rows), tuple(dict.fromkeys(sources)), day_count)
+    return InterestResult(_half_up(exact, denominator), tuple(rows), sources, day_count)
 
 
 def _stretches(law: Law, first_day: date, last_day: date) -> Iterator[tuple[date, date, int]]:

@@ -173,7 +173,6 @@ def _claim_columns(rows: pl.DataFrame, jurisdiction: str) -> pl.DataFrame:
     return rows.with_columns(
         pl.lit(jurisdiction).alias("jurisdiction"),
         pl.col("amount_cents").alias("principal_cents"),
-        pl.coalesce("obligation_arose_on", "issued_on", "due_on").alias("obligation_arose_on"),
     )
 
 
