@@ -187,6 +187,50 @@ def test_a_worker_that_slept_changes_nothing(planned: Any, at: Callable[[int], N
     assert set(states(planned).values()) == {"sent"}
 
 
+def test_a_message_still_in_a_workers_hands_is_not_settled_as_failed(
+    planned: Any, at: Callable[[int], None]
+) -> None:
+    """It stands in the middle of the data; said to have failed, it would be sent anew, and leave twice."""
+    from mahnwerk.records.models import Message
+    from mahnwerk.usecases import sending
+    from mahnwerk.usecases.errors import BadInput
+
+    class Slow(FakeMail):
+        def deliver(self, content: bytes, sender: str, recipient: str) -> Receipt:
+            if not self.taken:
+                self.taken.append(recipient)
+                at(1)  # its lease has ended; somebody else recovers, and a person is told
+                assert send(planned, mail=FakeMail()).uncertain == 1
+                held = Message.objects.get(tenant_id=planned.tenant_id, state="uncertain")
+                with pytest.raises(BadInput, match="may still be handing it over"):
+                    sending.settle(planned, [f"{held.public_id}=failed"], FIRST)
+                assert states(planned)["M-000002"] == "uncertain"
+            return Receipt("250 taken")
+
+    mail = Slow()
+    send(planned, mail=mail)
+    held = Message.objects.get(tenant_id=planned.tenant_id, state="uncertain")
+    assert mail.taken == ["bert@example.org"]
+    at(2)  # whoever had it has long been answered or cut off
+    assert sending.settle(planned, [f"{held.public_id}=failed"], FIRST) == 1
+
+
+def test_that_it_left_may_be_said_at_once(planned: Any, at: Callable[[int], None]) -> None:
+    from mahnwerk.records.models import Message
+    from mahnwerk.usecases import outbox, preparing, sending
+    from mahnwerk.usecases.channels import Channels
+
+    mail = FakeMail()
+    channels = Channels(FileGateway(planned.place.outbox), mail)  # type: ignore[arg-type]
+    first = Message.objects.filter(tenant_id=planned.tenant_id, channel="email").order_by("id")[0]
+    (prepared,) = preparing.prepare(planned, FIRST, [first.id], channels)
+    fence = outbox.seal(planned.tenant_id, prepared.sealing)
+    assert outbox.take(planned.tenant_id, first.id, fence)
+    at(1)
+    assert send(planned, mail=mail).uncertain == 1
+    assert sending.settle(planned, [f"{first.public_id}=sent"], FIRST) == 1
+
+
 @pytest.mark.parametrize("was_delivered", [True, False])
 def test_an_interrupted_file_is_asked_for(
     planned: Any, at: Callable[[int], None], was_delivered: bool
