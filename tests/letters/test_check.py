@@ -162,6 +162,15 @@ def test_a_plan_must_add_up() -> None:
     assert "figure.offer" in rules(letter, render(letter))
 
 
+def test_an_agency_names_no_contract_for_a_debt_without_one() -> None:
+    good = samples.agency_letter()
+    undated = replace(good, items=tuple(replace(item, contract_on=None) for item in good.items))
+    assert rules(undated, render(undated)) == {"rdg.ground"}
+    damages = replace(good, items=tuple(replace(item, is_contract=False) for item in undated.items))
+    assert rules(damages, render(damages)) == set()
+    assert "Vertrag vom" not in render(damages).text
+
+
 def test_an_agency_owes_the_information_of_the_law() -> None:
     good = samples.agency_letter()
     rendered = render(good)

@@ -142,7 +142,7 @@ def _third_party(letter: Letter) -> Iterator[Finding]:
             "rdg.authority", "Name, address and electronic contact of the authority are needed (Nr. 8)."
         )
     for each in letter.items:
-        if not each.ground.strip() or each.contract_on is None:
+        if not each.ground.strip() or (each.is_contract and each.contract_on is None):
             message = f"Invoice {each.invoice_number}: ground and date of the contract are missing (Nr. 2)."
             yield _refuse("rdg.ground", message, "Import them with the claim.")
 
@@ -244,7 +244,7 @@ def _is_iban(iban: str) -> bool:
 
 def known_amounts(letter: Letter) -> frozenset[int]:
     """Every amount, without its sign, that the statement behind the letter holds."""
-    amounts = {letter.demand_cents, letter.new_costs_cents, letter.surplus_cents}
+    amounts = {letter.demand_cents, letter.disputed_cents, letter.new_costs_cents, letter.surplus_cents}
     for items in (letter.items, letter.demanded_items):
         for name in ("principal_open_cents", "interest_open_cents", "costs_open_cents", "open_cents"):
             amounts.add(sum(getattr(item, name) for item in items))

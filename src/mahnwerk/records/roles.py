@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from mahnwerk.records import guards
 
 APP_ROLE = "mahnwerk_app"
-MAY_DELETE = ("blind_indexes", "message_items", "match_proposals", "known_payers")
+MAY_DELETE = ("blind_indexes", "message_items", "known_payers", "match_proposals")
 MAY_UPDATE = (
     "tenants",
     "creditors",
@@ -30,17 +30,18 @@ MAY_UPDATE = (
     "decisions",
     "case_participants",
     "imported_files",
-    "bank_entries",
-    "match_proposals",
-    "known_payers",
-    "payers",
-    "debit_mandates",
     "provider_accounts",
     "pay_links",
     "payment_intents",
     "provider_payments",
     "provider_events",
     "provider_refunds",
+    "bank_entries",
+    "payers",
+    "known_payers",
+    "match_proposals",
+    "debit_mandates",
+    "refunds",
 )
 
 

@@ -25,7 +25,7 @@ from mahnwerk.records.models import Case, Fact, Message, MessageItem, MessageSta
 from mahnwerk.usecases import clock
 
 LEASE: Final = dt.timedelta(minutes=10)
-"""How long a sealed message may take to leave (decision 17)."""
+"""How long a sealed message may take to leave (decision 0004)."""
 HAND_OVER: Final = 2 * LEASE
 """How long after its lease a worker may still wait in the middle of handing over: begun before half the
 lease, each answer of a mail server waited for at most five minutes."""
