@@ -145,6 +145,17 @@ def test_a_person_settles_what_is_uncertain(planned: Any) -> None:
     assert sorted(states(planned).values()) == ["failed", "sent", "sent"]
 
 
+def test_a_letter_half_written_by_a_dead_process_does_not_lie_about(planned: Any) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = planned.place.outbox / "payouts" / f".M-000001_payment_reminder_1-1.pdf.{dead.pid}.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"%PDF-1.7 somebody's letter, in clear")
+    send(planned)
+    assert not left.exists()
+    assert not list(planned.place.outbox.rglob(".*"))
+
+
 def test_what_never_left_is_tried_again_by_the_next_run(planned: Any) -> None:
     from mahnwerk.records.models import Message
     from mahnwerk.usecases import day

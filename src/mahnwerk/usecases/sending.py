@@ -79,6 +79,7 @@ def send(
     channels = channels or Channels.from_environment(book.place)
     worker = _Worker(book, on, channels, SendReport(on, is_dry_run=dry_run))
     if not dry_run:
+        channels.files.sweep()
         worker.recover()
     waiting = _planned(book, on)[: limit or None]
     for start in range(0, len(waiting), CHUNK):
