@@ -1,6 +1,7 @@
 """Trials of a job in processes of their own: killed at a point, or stopped there while another runs.
 
-A trial starts from the same book again and again: a folder copied, and on PostgreSQL a database copied.
+A trial starts from the same book again and again: a folder copied, and on PostgreSQL a database copied. There
+a trial works as the role of an installation, which may do what the programme needs and no more.
 
 MAHNWERK_TEST_DATABASE=sqlite (default) | postgres
 """
@@ -93,12 +94,14 @@ class TrialBook:
         self.folder.mkdir(parents=True, exist_ok=True)
         if _is_postgres():
             _sql(*(f"CREATE DATABASE {name}" for name in self._names))
-        inside(self.using(task), out)
+        inside(self.using(task, as_owner=True), out)
+        if _is_postgres():
+            inside(self.using(_give_rights, as_owner=True), self.folder / "rights.json")
         (self.folder / "var").rename(self.folder / "template")
         if _is_postgres():
             _sql(*(f"ALTER DATABASE {name} RENAME TO {name}_kept" for name in self._names))
 
-    def using(self, task: Callable[[], Any]) -> Callable[[], Any]:
+    def using(self, task: Callable[[], Any], *, as_owner: bool = False) -> Callable[[], Any]:
         """The task, on this book. To be called in the process that runs it."""
         names = self._names
 
@@ -107,6 +110,8 @@ class TrialBook:
             if _is_postgres():
                 for variable, name in zip(URLS, names, strict=True):
                     os.environ[variable] = os.environ[variable].replace("@/mahnwerk?", f"@/{name}?")
+                if not as_owner:
+                    _be_an_installation()
             return task()
 
         return run
@@ -127,6 +132,30 @@ class TrialBook:
         if _is_postgres():
             for name in self._names:
                 _sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"DROP DATABASE IF EXISTS {name}_kept")
+
+
+def _give_rights() -> None:
+    """As the owner of the tables does once."""
+    from django.conf import settings
+    from django.db import connections
+
+    from mahnwerk.records import roles
+    from mahnwerk.usecases import books
+
+    for alias, database in settings.DATABASES_OF_BOOK(books.place("kill").folder).items():
+        connections[alias].settings_dict["NAME"] = database["NAME"]
+    roles.grant_app_role()
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"GRANT {roles.APP_ROLE} TO CURRENT_USER")
+
+
+def _be_an_installation() -> None:
+    from django.db import connections
+
+    from mahnwerk.records import roles
+
+    for alias in ("default", "keys"):
+        connections[alias].settings_dict["OPTIONS"]["assume_role"] = roles.APP_ROLE
 
 
 def _is_postgres() -> bool:

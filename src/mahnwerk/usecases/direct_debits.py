@@ -197,15 +197,22 @@ def announce(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> li
     was recorded just before a crash still reaches its debtor.
     """
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
-    known = open_mandates(book, creditor, day)
-    for target in targets(book, known, day):
-        mandate = known[target.case_id]
-        is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
-        if is_first_instalment or not is_free(book, target):
-            continue
-        collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
-        notify(book, target, mandate, notified_on=day, collect_on=collect_on)
+    with transaction.atomic():
+        one_at_a_time(creditor)
+        known = open_mandates(book, creditor, day)
+        for target in targets(book, known, day):
+            mandate = known[target.case_id]
+            is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
+            if is_first_instalment or not is_free(book, target):
+                continue
+            collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
+            notify(book, target, mandate, notified_on=day, collect_on=collect_on)
     return [_announced(row, creditor) for row in _told_on(book, creditor, day)]
+
+
+def one_at_a_time(creditor: Creditor) -> None:
+    """Wait until nobody else announces, collects or books for this creditor; call it in a transaction."""
+    Creditor.objects.select_for_update().get(tenant_id=creditor.tenant_id, id=creditor.id)
 
 
 def _told_on(book: OpenBook, creditor: Creditor, day: dt.date) -> Iterable[DebitNotice]:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from mahnwerk.formats.pain import AMOUNT_CENTS_MAX
 from mahnwerk.formats.payout_terms import parse_terms
 from mahnwerk.formats.rejects import FormatError
+from mahnwerk.gateways.files import FileGateway
 from mahnwerk.kernel import payouts as kernel
 from mahnwerk.kernel.accounts import Account
 from mahnwerk.kernel.ledger import account_totals
@@ -156,6 +157,7 @@ def pay_out(
     reached("payouts saved")
     files: list[str] = []
     if not dry_run:
+        FileGateway(payout_files.folder_of(book)).sweep()
         files, more = payout_files.write_missing(book, only)
         warnings += more
     return PayoutReport(on, dry_run, rows, files, warnings)
