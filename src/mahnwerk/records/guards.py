@@ -143,6 +143,7 @@ class Trigger:
     message: str
     when: str = ""
     is_query: bool = False  # `when` looks into another table
+    is_later: bool = False  # about a column a later migration adds; that one installs it
 
 
 def _changed(*columns: str) -> str:
@@ -225,6 +226,14 @@ def _money_triggers() -> list[Trigger]:
             + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
             + " OR "
             + _changed("creditor_identifier", "payload"),
+        ),
+        Trigger(
+            "debit_mandates_sequence_stays",
+            "debit_mandates",
+            "UPDATE",
+            "the sequence a mandate was taken over with is never changed",
+            _changed("sequence"),
+            is_later=True,
         ),
     ]
 
@@ -332,7 +341,11 @@ _REFUSE = (
 
 def trigger_sql(vendor: str, tables: Collection[str] | None = None) -> list[str]:
     """Statements that create all triggers, or those of some tables."""
-    triggers = [trigger for trigger in TRIGGERS if tables is None or trigger.table in tables]
+    triggers = [
+        trigger
+        for trigger in TRIGGERS
+        if tables is None or (trigger.table in tables and not trigger.is_later)
+    ]
     if vendor == "sqlite":
         return [_sqlite_trigger(trigger) for trigger in triggers]
     statements = [_REFUSE]
@@ -432,6 +445,21 @@ def installer(*tables: str) -> Callable[[Any, Any], None]:
 
     def install_some(apps: Any, schema_editor: Any) -> None:
         _install(schema_editor.connection, tables)
+
+    return install_some
+
+
+def later_installer(*names: str) -> Callable[[Any, Any], None]:
+    """Single triggers, for columns that a later migration adds to a table with guards."""
+
+    def install_some(apps: Any, schema_editor: Any) -> None:
+        vendor = schema_editor.connection.vendor
+        with schema_editor.connection.cursor() as cursor:
+            for trigger in TRIGGERS:
+                if trigger.name in names:
+                    make = [_sqlite_trigger(trigger)] if vendor == "sqlite" else _postgres_trigger(trigger)
+                    for statement in make:
+                        cursor.execute(statement)
 
     return install_some
 
