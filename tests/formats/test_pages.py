@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mahnwerk.formats import claims_csv, facts_csv
+from mahnwerk.formats import claims_csv, facts_csv, mandates_csv
 from mahnwerk.formats.creditor_yaml import parse_creditor
 from mahnwerk.formats.mapping import parse_mapping
 from mahnwerk.formats.pages import PAGES
@@ -32,6 +32,8 @@ def test_the_examples_are_read() -> None:
     assert (claims.claims.height, claims.rejects.height) == (1, 0)
     facts = facts_csv.read(example("facts-csv").encode())
     assert (facts.facts.height, facts.rejects.height) == (2, 0)
+    mandates = mandates_csv.read(example("mandates-csv").encode())
+    assert (mandates.mandates.height, mandates.rejects.height) == (1, 0)
     assert parse_creditor(example("creditor-file"), "page").key == "lindenhof"
     assert parse_mapping(example("mapping-file"), "page").constants == {"currency": "EUR"}
 

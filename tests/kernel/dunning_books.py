@@ -16,6 +16,7 @@ from mahnwerk.frames import (
     CASES,
     CLAIMS,
     FACTS,
+    INSTALMENTS,
     NOTICES,
     Book,
     ClaimKind,
@@ -102,6 +103,7 @@ class Story:
     claims: list[dict[str, Any]] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
     notices: list[dict[str, Any]] = field(default_factory=list)
+    instalments: list[dict[str, Any]] = field(default_factory=list)
 
     def case(self, case_id: int = 1, **changes: Any) -> Story:
         row = {
@@ -173,6 +175,29 @@ class Story:
                 case["last_fact_no"] = max(case["last_fact_no"] or 0, number)
         return self
 
+    def agree(self, days: Iterable[date], cents: int, on: date, case_id: int = 1, **changes: Any) -> Story:
+        """A plan over all claims of the case so far, with its facts."""
+        number = 1 + len({row["plan_code"] for row in self.instalments if row["case_id"] == case_id})
+        code = f"plan-{number}"
+        for row in [claim for claim in self.claims if claim["case_id"] == case_id]:
+            self.fact(FactKind.PLAN_AGREED, on, case_id, claim_id=row["claim_id"], code=code)
+        for place, day in enumerate(days, start=1):
+            row = {
+                "case_id": case_id,
+                "plan_id": 10 * case_id + number,
+                "plan_code": code,
+                "number": place,
+                "due_on": day,
+                "amount_cents": cents,
+                "grace_days": 7,
+                "agreed_on": on,
+                "rate_ppm": 0,
+                "is_accelerated": True,
+                "reminded_on": None,
+            }
+            self.instalments.append({**row, **changes})
+        return self
+
     def send(self, plan: DayPlan, on: date, case_id: int = 1, *, confirm: bool = True) -> Story:
         """Record the message a plan wants as sealed and, if asked, sent on the same day."""
         (measure,) = plan.measures.filter(pl.col("case_id") == case_id).iter_rows(named=True)
@@ -224,6 +249,7 @@ class Story:
             pl.DataFrame(self.claims, schema=dict(CLAIMS)),
             pl.DataFrame(self.facts, schema=dict(FACTS)),
             notices=pl.DataFrame(self.notices, schema=dict(NOTICES)),
+            instalments=pl.DataFrame(self.instalments, schema=dict(INSTALMENTS)),
         ).checked()
 
     def plan(self, on: date, procedures: Mapping[str, Procedure] | None = None) -> DayPlan:

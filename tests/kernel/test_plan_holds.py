@@ -31,7 +31,7 @@ def instalments(rate: int = 0, count: int = 4, amount: int = 2_500, case_id: int
     return pl.DataFrame(rows, schema=dict(plans.INSTALMENTS), orient="row")
 
 
-def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0) -> Any:
+def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0, told: date | None = None) -> Any:
     from dataclasses import replace
 
     from tests.kernel.dunning_books import shipped
@@ -40,7 +40,8 @@ def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0) -> 
     story.fact(K.PLAN_AGREED, AGREED, claim_id=11, code="plan-1")
     for kind, day, more in facts:
         story.fact(kind, day, **more)
-    return plan_day(replace(story.book(), instalments=instalments(rate)), laws(), on, procedures=shipped())
+    rows = instalments(rate).with_columns(reminded_on=pl.lit(told, pl.Date))
+    return plan_day(replace(story.book(), instalments=rows), laws(), on, procedures=shipped())
 
 
 @pytest.mark.parametrize(
@@ -48,14 +49,33 @@ def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0) -> 
     [
         (date(2026, 4, 2), "next_instalment 2026-04-15", date(2026, 4, 15)),
         (date(2026, 4, 15), "instalment_late 2026-04-15", date(2026, 4, 23)),
-        (date(2026, 4, 23), "instalment_missed 2026-04-15", date(2026, 5, 7)),
-        (date(2026, 5, 15), "instalments_missed 2026-04-15", None),
     ],
 )
 def test_unpaid_it_holds_and_says_how_it_stands(on: date, detail: str, look_on: date | None) -> None:
     row = held(planned(on))
     assert (row["reason"], row["detail"]) == (HeldReason.PLAN_KEPT, detail)
     assert row["next_look_on"] == look_on
+
+
+@pytest.mark.parametrize(
+    ("on", "told", "detail", "look_on"),
+    [
+        (date(2026, 4, 24), date(2026, 4, 23), "instalment_missed 2026-04-15", date(2026, 5, 8)),
+        (date(2026, 5, 10), date(2026, 4, 23), "instalment_missed 2026-04-15", date(2026, 5, 23)),
+        (date(2026, 5, 20), date(2026, 4, 23), "instalment_missed 2026-04-15", date(2026, 5, 23)),
+        (date(2026, 5, 25), date(2026, 5, 25), "instalments_missed 2026-04-15", date(2026, 6, 9)),
+    ],
+)
+def test_once_told_it_waits_for_the_answer_or_the_next_instalment(
+    on: date, told: date, detail: str, look_on: date
+) -> None:
+    row = held(planned(on, told=told))
+    assert (row["reason"], row["detail"]) == (HeldReason.PLAN_KEPT, detail)
+    assert row["next_look_on"] == look_on
+
+
+def test_missed_and_not_told_yet_it_is_the_reminders_turn() -> None:
+    assert outcome(planned(date(2026, 4, 23))) == ("measure", "plan_reminder")
 
 
 def test_paid_it_looks_to_the_next_instalment() -> None:
@@ -76,6 +96,7 @@ def test_a_claim_placed_after_the_plan_is_dunned_by_itself() -> None:
 
     story = simple().claim(12, due_on=date(2026, 4, 20))
     story.fact(K.PLAN_AGREED, AGREED, claim_id=11, code="plan-1")
+    story.fact(K.PAYMENT_RECEIVED, date(2026, 4, 15), claim_id=11, amount_cents=2_500)
     given_book = replace(story.book(), instalments=instalments())
     plan = plan_day(given_book, laws(), date(2026, 5, 4), procedures=shipped())
     assert plan.measure_items["claim_id"].to_list() == [12]

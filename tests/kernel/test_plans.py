@@ -114,7 +114,10 @@ def paid(*rows: tuple[date, int]) -> pl.DataFrame:
         ((), date(2026, 12, 9), "missed"),
         (((date(2026, 12, 5), 3000),), date(2026, 12, 9), "kept"),
         (((date(2026, 12, 5), 1000),), date(2026, 12, 9), "missed"),
-        ((), date(2027, 1, 1), "broken"),
+        ((), date(2027, 1, 1), "missed"),  # the second is due today, so it is not missing yet
+        ((), date(2027, 1, 8), "missed"),  # the last of its days of grace
+        ((), date(2027, 1, 9), "broken"),
+        (((date(2026, 12, 5), 1000),), date(2027, 1, 9), "missed"),  # less than two full ones
         (((date(2026, 11, 10), 9000),), date(2026, 12, 9), "missed"),  # paid before the agreement: not for it
         (((date(2026, 11, 20), 9000),), date(2026, 11, 21), "fulfilled"),
     ],
@@ -142,25 +145,28 @@ def test_paying_more_never_makes_it_worse(rows: list[tuple[int, int]], after: in
 
 
 def acted(state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000) -> list[str]:
-    rows = agreed().with_columns(reminded_on=pl.lit(told, pl.Date), is_accelerated=pl.lit(accelerated))
+    rows = agreed().with_columns(is_accelerated=pl.lit(accelerated))
     stand = plans.states(rows, paid(), state_on)
     owed = pl.DataFrame({"case_id": [1], "plan_code": ["plan-1"], "open_cents": [left]})
-    return plans.actions(stand, rows, owed, state_on)["action"].to_list()
+    known = [(7, told, told + timedelta(days=plans.OFFER_DAYS))] if told else []
+    words = pl.DataFrame(known, schema=plans.TOLD, orient="row")
+    return plans.actions(stand, rows, words, owed, state_on)["action"].to_list()
 
 
-TOLD = date(2027, 1, 4)
+TOLD = date(2027, 1, 9)
 
 
 @pytest.mark.parametrize(
     ("on", "told", "accelerated", "left", "action"),
     [
-        (date(2027, 1, 18), TOLD, True, 9_000, []),  # the fourteenth day still is for the answer
-        (date(2027, 1, 19), TOLD, True, 9_000, ["instalments_missed"]),
-        (date(2027, 1, 19), None, True, 9_000, []),  # nobody told him
-        (date(2027, 1, 19), date(2026, 11, 30), True, 9_000, []),  # told of something else
-        (date(2027, 1, 19), TOLD, False, 9_000, []),  # not agreed
+        (date(2027, 1, 23), TOLD, True, 9_000, []),  # the fourteenth day still is for the answer
+        (date(2027, 1, 24), TOLD, True, 9_000, ["instalments_missed"]),
+        (date(2027, 1, 24), None, True, 9_000, []),  # nobody told him
+        (date(2027, 1, 24), date(2026, 11, 30), True, 9_000, []),  # told of something else
+        (date(2027, 1, 24), date(2027, 1, 8), True, 9_000, []),  # told when only one was missed
+        (date(2027, 1, 24), TOLD, False, 9_000, []),  # not agreed
         (date(2026, 12, 31), date(2026, 12, 9), True, 9_000, []),  # only one is missing
-        (date(2027, 1, 19), TOLD, True, 0, ["fulfilled"]),  # nothing is open any more
+        (date(2027, 1, 24), TOLD, True, 0, ["fulfilled"]),  # nothing is open any more
     ],
 )
 def test_only_what_was_signed_happens(

@@ -12,12 +12,14 @@ from mahnwerk.letters.model import (
     Item,
     Letter,
     Line,
+    MissedInstalment,
     Party,
     Payment,
     PaymentPart,
     PlanOffer,
     Recipient,
     Registration,
+    RunningPlan,
     Sender,
 )
 from mahnwerk.letters.reference import rf_reference
@@ -84,6 +86,8 @@ def item(number: str = "2026-1043", cents: int = 8_490, **changes: Any) -> Item:
 
 def letter(template: str = "payment_reminder", **changes: Any) -> Letter:
     """A plain letter with one open invoice."""
+    if template == "plan_reminder":
+        return plan_reminder(**changes)
     items = changes.pop("items", (item(step=template),))
     base = Letter(
         template=template,
@@ -97,6 +101,25 @@ def letter(template: str = "payment_reminder", **changes: Any) -> Letter:
         items=items,
         lines=tuple(_principal(each) for each in items),
         demand_cents=sum(each.open_cents for each in items if each.is_demanded),
+    )
+    return replace(base, **changes)
+
+
+def plan_reminder(**changes: Any) -> Letter:
+    """The second of four instalments did not come."""
+    base = replace(
+        letter("payment_reminder"),
+        template="plan_reminder",
+        items=(item(step="plan_reminder", is_demanded=False),),
+        lines=(),
+        demand_cents=2_000,
+        plan=RunningPlan(
+            agreed_on=date(2026, 9, 14),
+            missed=(MissedInstalment(2, date(2026, 11, 2), 2_500, 2_000),),
+            next_on=date(2026, 12, 1),
+            next_cents=2_500,
+            may_end=True,
+        ),
     )
     return replace(base, **changes)
 

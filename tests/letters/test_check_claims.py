@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from tests.letters import samples
 
-from mahnwerk.letters.check_claims import claim_findings
-from mahnwerk.letters.model import Letter, Line
+from mahnwerk.letters.check import refusals
+from mahnwerk.letters.check_claims import claim_findings, plan_findings
+from mahnwerk.letters.model import Letter, LetterError, Line, MissedInstalment
+from mahnwerk.letters.render import render
 
 
 def rules(letter: Letter) -> set[str]:
@@ -72,3 +74,47 @@ def test_an_agency_shows_how_interest_and_costs_come_about() -> None:
     bare = tuple(line for line in good.lines if line.component != "costs")
     assert rules(replace(good, lines=bare)) == {"rdg.costs"}
     assert rules(samples.second_notice(interest_rows=())) == set()
+
+
+def missed(**changes: Any) -> MissedInstalment:
+    return replace(MissedInstalment(2, date(2026, 11, 2), 2_500, 2_000), **changes)
+
+
+def test_a_reminder_of_a_plan_costs_nothing_and_asks_for_what_is_missing_only() -> None:
+    letter = samples.plan_reminder()
+    assert letter.plan is not None
+    assert list(plan_findings(letter)) == []
+
+    def rules(**changes: Any) -> set[str]:
+        return {finding.rule for finding in plan_findings(replace(letter, **changes)) if finding.refuses}
+
+    plan = letter.plan
+    early = replace(plan, missed=(missed(due_on=letter.dated_on),))
+    more = replace(plan, missed=(missed(open_cents=2_501),))
+    assert rules(plan=early) == rules(plan=more) == {"figure.instalment"}
+    assert rules(new_costs_cents=110) == {"figure.plan_costs"}
+    assert rules(lines=samples.letter().lines) == {"figure.plan_costs"}
+    assert rules(triggers_default=True) == {"figure.plan_demand"}
+    assert rules(items=(samples.item(),)) == {"figure.plan_demand"}
+
+
+@pytest.mark.parametrize("words", ["Sie sind im Verzug.", "You are in default.", "Wir gehen vor Gericht."])
+def test_a_reminder_of_a_plan_threatens_with_nothing(words: str) -> None:
+    letter = samples.plan_reminder()
+    rendered = render(letter)
+    found = refusals(letter, replace(rendered, text=f"{rendered.text}\n\n{words}\n"))
+    assert {finding.rule for finding in found} & {"stage.default", "stage.court"}
+
+
+def test_a_reminder_asks_for_the_sum_of_its_instalments() -> None:
+    letter = samples.plan_reminder(demand_cents=2_500)
+    assert "figure.demand" in {finding.rule for finding in refusals(letter, render(letter))}
+
+
+def test_no_letter_of_another_kind_names_instalments_missed_and_none_of_this_kind_does_without() -> None:
+    for letter in (
+        samples.plan_reminder(plan=None),
+        replace(samples.letter(), plan=samples.plan_reminder().plan),
+    ):
+        with pytest.raises(LetterError, match="names missed instalments"):
+            render(letter)

@@ -121,6 +121,14 @@ def test_plain_letters_take_one_page(make: Any) -> None:
 @pytest.mark.parametrize("template", DEMANDING)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_signature_stays_on_the_first_page(count: int, template: str, language: str) -> None:
+    if template == "plan_reminder":
+        rate = samples.plan_reminder().plan
+        assert rate is not None
+        missed = tuple(replace(rate.missed[0], number=number) for number in range(1, count + 1))
+        late = samples.plan_reminder(language=language, plan=replace(rate, missed=missed))
+        page = pypdfium2.PdfDocument(render(late).pdf)[0].get_textpage().get_text_range()
+        assert page.count(f"{late.sender.contact_person}, {late.sender.name}") == 1
+        return
     base = samples.second_notice(template=template, language=language)
     more = tuple(samples.item(f"2026-2{number}") for number in range(count - 1))
     base = replace(base, items=(replace(base.items[0], triggers_default=True), *more))

@@ -10,7 +10,7 @@ from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records.models import AuditEntry, Fact
+from mahnwerk.records.models import AuditEntry, Fact, Message
 from mahnwerk.usecases import cases, plan_reminders, plans
 from mahnwerk.usecases.errors import BadInput
 from mahnwerk.usecases.plan_asks import read_ask
@@ -71,16 +71,18 @@ def test_a_plan_that_stumbles_and_is_kept_to_its_end(tenant_id: int, tmp_path: P
     # In June nothing comes. First nothing happens: seven days of grace.
     world.runs(d(6, 8))
     assert reason(world, d(6, 8))[1] == "instalment_late 2026-06-01"
-    # Then she is on the list of those to be told, kindly.
+    # Then a kind word is due: a letter of its own, free, and no step of dunning.
     report = world.runs(d(6, 9))
-    assert report.plans_to_remind == [world.reference]
-    assert report.measure_count == 0  # it is no dunning
+    assert [(row["step_id"], row["fee_cents"]) for row in report.measures] == [("plan_reminder", 0)]
+    assert reason(world, d(6, 9))[1].startswith("instalment missed since 2026-06-01")
+    # Before it leaves, somebody reaches her by telephone. The letter is not needed any more.
     with world.on(d(6, 9)) as book:
-        told = plan_reminders.remind(book, world.reference, channel="email", on=d(6, 9))
+        told = plan_reminders.remind(book, world.reference, channel="phone", on=d(6, 9))
     assert told.missing_cents == 80_00
     assert "kleinere Rate oder eine Pause" in told.text
     assert "Kosten entstehen Ihnen dadurch nicht" in told.text
-    assert world.runs(d(6, 10)).plans_to_remind == []
+    assert world.runs(d(6, 10)).measure_count == 0
+    assert Message.objects.get(step_id="plan_reminder").state == "withdrawn"
 
     # She answers: fewer hours at work, 40 a month would do. Both want the change.
     with world.on(d(6, 12)) as book:
@@ -115,14 +117,14 @@ def test_a_plan_that_breaks_only_after_a_word_and_time_to_answer(tenant_id: int,
     world.pays(d(4, 1), "100")
     rest = owed(world, d(4, 1))
     # May and June are missing. But nobody told him: the terms do not let the plan break yet.
-    report = world.runs(d(6, 25))
-    assert report.plans_to_remind == [world.reference]
-    assert reason(world, d(6, 25)) == ("plan_kept", "instalments_missed 2026-05-04")
-    # He is told on 25 June and has fourteen days. On the fourteenth the plan still stands.
+    world.runs(d(6, 25))
+    assert state(world, d(6, 25)) == "broken"
+    assert reason(world, d(6, 25))[0] == "plan_reminder"
+    # He is told on 25 June and has fourteen days. On the thirteenth the plan still stands.
     with world.on(d(6, 25)) as book:
         plan_reminders.remind(book, world.reference, channel="post", on=d(6, 25))
-    world.runs(d(7, 9))
-    assert reason(world, d(7, 9))[0] == "plan_kept"
+    world.runs(d(7, 8))
+    assert reason(world, d(7, 8))[0] == "plan_kept"
     # On the fifteenth the signed terms are carried out, and nothing else.
     world.runs(d(7, 10))
     assert state(world, d(7, 10)) == "broken"

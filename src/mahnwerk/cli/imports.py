@@ -31,7 +31,7 @@ def import_files(
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Take in files: claims (CSV), facts (CSV), e-invoices (XML, PDF), creditors (YAML).
+    """Take in files: claims, facts and SEPA mandates (CSV), e-invoices (XML, PDF), creditors (YAML).
 
     The same file, or the same row, twice adds nothing. Rows that cannot be taken are written with
     the reason into a CSV to fix and import again; the rest goes in.
@@ -40,6 +40,7 @@ def import_files(
 
         mahnwerk import creditor.yaml claims.csv facts.csv
         mahnwerk import invoice.xml --book shop
+        mahnwerk import mandates.csv --creditor shop
         mahnwerk import claims.csv --creditor shop --mapping ibm-accounts-receivable
     """
     opened = open_book(book, actor, create=True)
@@ -65,23 +66,20 @@ def import_files(
 
 def show_imports(summaries: Sequence[ImportSummary]) -> None:
     """One line per file, then what needs a person."""
+    counted = {
+        "rows": "rows",
+        "new claims": "new_claims",
+        "new facts": "new_facts",
+        "new cases": "new_cases",
+        **({"new mandates": "new_mandates"} if any(one.kind == "mandates" for one in summaries) else {}),
+        "known": "known",
+        "rejected": "rejected",
+    }
     output.table(
         "Imported",
-        ["file", "what", "rows", "new claims", "new facts", "new cases", "known", "rejected"],
-        [
-            [
-                summary.file,
-                summary.kind,
-                summary.rows,
-                summary.new_claims,
-                summary.new_facts,
-                summary.new_cases,
-                summary.known,
-                summary.rejected,
-            ]
-            for summary in summaries
-        ],
-        right=("rows", "new claims", "new facts", "new cases", "known", "rejected"),
+        ["file", "what", *counted],
+        [[one.file, one.kind, *(getattr(one, name) for name in counted.values())] for one in summaries],
+        right=tuple(counted),
     )
     for summary in summaries:
         for warning in summary.warnings:

@@ -298,6 +298,33 @@ FACT_COLUMNS: Final = (
 )  # fmt: skip
 
 
+MANDATE_COLUMNS: Final = (
+    Column("creditor_key", "text", FACT_COLUMNS[0].titles,
+           "Key of the creditor, where one file serves several.", "lindenshop"),
+    Column("customer_number", "text", _NAMES[0].titles, "The customer; or name the case.", "K-1042"),
+    Column("case_reference", "text", ("Aktenzeichen", "Fall", "Fallnummer", "case reference", "case"),
+           "The case, instead of the customer.", "1-000042"),
+    Column("reference", "text", ("Mandatsreferenz", "Mandatsref.", "Mandat", "UMR", "mandate reference",
+                                 "mandate id", "mandate"),
+           "Mandate reference, 1 to 35 characters. With the creditor identifier it names the mandate.", "M-1042",
+           required=True),
+    Column("creditor_identifier", "text", ("Gläubiger-ID", "Gläubiger-Identifikationsnummer", "CI", "creditor id",
+                                           "creditor identifier"),
+           "SEPA creditor identifier the mandate was given to.", "DE98ZZZ09999999999", required=True),
+    Column("signed_on", "date", ("Unterschrieben am", "Unterschriftsdatum", "Datum der Unterschrift", "Mandatsdatum",
+                                 "signature date", "date of signature", "signed on"),
+           "Day of the signature.", "01.03.2026", required=True),
+    Column("sequence", "word", ("Sequenztyp", "Sequenz", "Mandatsart", "sequence type"),
+           "Whether it was collected under before. Empty: not yet (FRST).", "RCUR",
+           words=_words(FRST="Erstlastschrift, erstmalig, first", RCUR="Folgelastschrift, wiederkehrend, recurring",
+                        OOFF="Einmallastschrift, einmalig, one-off", FNAL="Letztlastschrift, letztmalig, final")),
+    Column("iban", "text", ("IBAN", "Konto"), "Account to collect from. Empty: the one known of the person.",
+           "DE02120300000000202051"),
+    Column("account_holder", "text", ("Kontoinhaber", "Zahler", "account holder"),
+           "Account holder. Empty: the person.", "Änne Abel"),
+)  # fmt: skip
+
+
 def words_of(column: Column) -> Mapping[str, str | int]:
     """The closed list of a word or flag column: plain spelling → value."""
     if column.kind == "flag":

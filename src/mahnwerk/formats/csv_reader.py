@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from mahnwerk.formats.columns import Column, nearest
 from mahnwerk.formats.mapping import Mapping
 from mahnwerk.formats.rejects import REJECT_COLUMNS, FormatError, Imported
 from mahnwerk.formats.text import EXTRA, Layout, plain
-from mahnwerk.frames import IMPORTED_CLAIMS, IMPORTED_FACTS, REJECTS, empty
+from mahnwerk.frames import REJECTS, empty
 
 _DTYPES = {
     "text": pl.String,
@@ -141,11 +141,10 @@ def _piece(
         rejects = pl.concat([rejects, conflicts])
     rejects = _with_cells(rejects.sort("row_no", maintain_order=True), piece)
     counts[_REPEATED] += repeated
-    is_claims = chosen.reads == "claims"
     title = f", mapping {chosen.name}" if chosen.name else ""
+    rows_read: dict[str, Any] = {chosen.reads: kept}
     return Imported(
-        claims=kept if is_claims else empty(IMPORTED_CLAIMS),
-        facts=empty(IMPORTED_FACTS) if is_claims else kept,
+        **rows_read,
         rejects=rejects,
         rejected_rows=originals(
             piece.raw.filter(pl.col("row_no").is_in(rejects["row_no"].unique().implode())), layout

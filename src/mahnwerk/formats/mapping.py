@@ -10,12 +10,16 @@ from typing import Any, Final
 
 from mahnwerk.formats import dates
 from mahnwerk.formats.amounts import AmountStyle
-from mahnwerk.formats.columns import CLAIM_COLUMNS, FACT_COLUMNS, Column, nearest
+from mahnwerk.formats.columns import CLAIM_COLUMNS, FACT_COLUMNS, MANDATE_COLUMNS, Column, nearest
 from mahnwerk.formats.rejects import FormatError
 from mahnwerk.formats.text import plain, plain_forms
 from mahnwerk.law import strict_yaml
 
-READS: Final[MappingOf[str, tuple[Column, ...]]] = {"claims": CLAIM_COLUMNS, "facts": FACT_COLUMNS}
+READS: Final[MappingOf[str, tuple[Column, ...]]] = {
+    "claims": CLAIM_COLUMNS,
+    "facts": FACT_COLUMNS,
+    "mandates": MANDATE_COLUMNS,
+}
 _KEYS: Final = ("name", "title", "reads", "signature", "columns", "constants", "ignored", "warn_where")
 _SOURCE_KEYS: Final = ("from", "date_format", "amount_format", "values")
 _AMOUNT_FORMATS: Final = (AmountStyle.COMMA.value, AmountStyle.POINT.value)
@@ -46,7 +50,7 @@ class Mapping:
 
     name: str
     title: str
-    reads: str  # claims or facts
+    reads: str  # claims, facts or mandates
     signature: tuple[str, ...]
     columns: MappingOf[str, Source]
     constants: MappingOf[str, str]

@@ -12,7 +12,7 @@ from typing import Final
 
 from mahnwerk.formats import dates
 from mahnwerk.formats.amounts import AmountStyle
-from mahnwerk.formats.columns import CLAIM_COLUMNS, FACT_COLUMNS, Column, choices, spelling
+from mahnwerk.formats.columns import CLAIM_COLUMNS, FACT_COLUMNS, MANDATE_COLUMNS, Column, choices, spelling
 from mahnwerk.formats.creditor_yaml import KEYS
 from mahnwerk.formats.facts_csv import NEEDS_AMOUNT, NEEDS_INVOICE
 from mahnwerk.formats.mapping import shipped_mappings
@@ -123,6 +123,47 @@ def facts_page() -> str:
     )
 
 
+def mandates_page() -> str:
+    """docs/reference/mandates-csv.md."""
+    return "\n".join(
+        (
+            "# SEPA mandates as CSV",
+            "",
+            _NOTE.format(name="mandates-csv"),
+            "",
+            "One row is one signed mandate of one customer. `mahnwerk import mandates.csv` knows such a file by its "
+            "header.",
+            "",
+            "```csv",
+            "Kundennummer;Mandatsreferenz;Gläubiger-ID;Unterschrieben am;Sequenztyp;IBAN",
+            "K-1042;M-1042;DE98ZZZ09999999999;01.03.2026;RCUR;DE02 1203 0000 0000 2020 51",
+            "```",
+            "",
+            "**Needed:** " + _needed(MANDATE_COLUMNS) + ", and a customer or a case.",
+            "",
+            "## Columns",
+            "",
+            _columns(MANDATE_COLUMNS),
+            "",
+            _words(MANDATE_COLUMNS),
+            "",
+            "`RCUR` takes over a mandate that was collected under elsewhere: its first collection here is no first "
+            "one, and the",
+            "36 months of disuse count from the import. `OOFF` and `FNAL` are collected under once.",
+            "",
+            "The IBAN is kept encrypted with the person's key. A mandate that is there already, with the same case, "
+            "day, sequence",
+            "and account, counts as known, so the same file twice adds nothing. Refused is a mandate that is there "
+            "with other",
+            "content, that was signed in the future, or whose case has another open mandate (`mandate end` first).",
+            "",
+            _FILE,
+            _codes(),
+            "",
+        )
+    )
+
+
 def mapping_page() -> str:
     """docs/reference/mapping-file.md."""
     shipped = "\n".join(f"- `{one.name}`: {one.title}" for one in shipped_mappings())
@@ -203,6 +244,7 @@ feeds: [{{name: bank, max_age_days: 3}}]
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "claims-csv": claims_page,
     "facts-csv": facts_page,
+    "mandates-csv": mandates_page,
     "mapping-file": mapping_page,
     "creditor-file": creditor_page,
 }

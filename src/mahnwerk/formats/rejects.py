@@ -19,6 +19,7 @@ CODES: Final = {
     "word": "not one of the words this column knows",
     "currency": "a currency other than EUR and CHF",
     "iban": "not a valid IBAN",
+    "mandate": "not a mandate reference or a creditor identifier, or a mandate that cannot be kept",
     "email": "not an e-mail address",
     "postcode": "not a postcode of the country",
     "order": "two dates in an order that cannot be",
@@ -36,6 +37,21 @@ REJECT_COLUMNS: Final = ("mahnwerk_row", "mahnwerk_reason", "mahnwerk_remedy")
 """Columns the reject CSV adds in front; readers know and ignore them."""
 
 
+IMPORTED_MANDATES: Final = {
+    "row_no": pl.Int64,
+    "creditor_key": pl.String,
+    "customer_number": pl.String,  # "" = the case is named
+    "case_reference": pl.String,  # "" = the customer is named
+    "reference": pl.String,
+    "creditor_identifier": pl.String,
+    "signed_on": pl.Date,
+    "sequence": pl.String,  # FRST, RCUR, OOFF, FNAL
+    "iban": pl.String,  # "" = the one known of the person
+    "account_holder": pl.String,  # "" = the person
+}
+"""SEPA mandates as a file tells them, read and checked, not yet matched with their case."""
+
+
 class FormatError(ValueError):
     """The file as a whole cannot be read. The message says what, where, why and what to do."""
 
@@ -48,6 +64,7 @@ class Imported:
     ----------
     claims : frame IMPORTED_CLAIMS. Empty for a file of facts.
     facts : frame IMPORTED_FACTS. Empty for a file of claims.
+    mandates : frame IMPORTED_MANDATES. Empty for other files.
     rejects : frame REJECTS, one row per thing wrong.
     rejected_rows : row_no Int64 and the original cells, under the file's own headers.
     warnings : sentences for the person who imports.
@@ -56,12 +73,13 @@ class Imported:
 
     Guarantees
     ----------
-    Each row read is in `claims`/`facts`, or in `rejects`, or is a repetition counted in `warnings`;
-    never in two of them.
+    Each row read is in `claims`, `facts` or `mandates`, or in `rejects`, or is a repetition counted in
+    `warnings`; never in two of them.
     """
 
     claims: pl.DataFrame = field(default_factory=lambda: empty(IMPORTED_CLAIMS))
     facts: pl.DataFrame = field(default_factory=lambda: empty(IMPORTED_FACTS))
+    mandates: pl.DataFrame = field(default_factory=lambda: empty(IMPORTED_MANDATES))
     rejects: pl.DataFrame = field(default_factory=lambda: empty(REJECTS))
     rejected_rows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"row_no": pl.Int64}))
     warnings: tuple[str, ...] = ()
@@ -79,6 +97,7 @@ def joined(parts: Iterable[Imported]) -> Imported:
     return Imported(
         claims=pl.concat([piece.claims for piece in pieces], rechunk=True),
         facts=pl.concat([piece.facts for piece in pieces], rechunk=True),
+        mandates=pl.concat([piece.mandates for piece in pieces], rechunk=True),
         rejects=pl.concat([piece.rejects for piece in pieces], rechunk=True),
         rejected_rows=pl.concat(rejected, how="diagonal", rechunk=True)
         if rejected

@@ -29,6 +29,7 @@ from mahnwerk.kernel import (
     limitation,
     messages_due,
     notices,
+    plan_reminders,
 )
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.events import OPS
@@ -133,16 +134,20 @@ def decide(
     evidenced = _own_dunning(evidenced, cases, steps)
     tell("evidence")
     basis = _basis(book, cases, live, evidenced, laws, on, tell)
-    blocks = plan_blocks(holds.fact_blocks(live, on), live, book.instalments, on)
-    states = _states(book.claims, basis, blocks)
+    whose = plan_reminders.turn(live, book.claims, book.instalments, evidenced, on)
+    blocks = plan_reminders.lifted(holds.fact_blocks(live, on), whose.wanted)
+    blocks = plan_blocks(blocks, live, book.instalments, whose.told, on)
+    states = plan_reminders.marked(_states(book.claims, basis, blocks), whose, cases)
     cases = _reachable(cases, blocks, evidenced, live)
     first = _holds(cases, states, basis, blocks, evidenced, poisoned, on)
     tell("holds")
+    kind = plan_reminders.write(states, whose, cases, first, steps, evidenced, on)
     scheduled = dunning.schedule(_askable(states, cases, first), steps, on)
     table = dunning.case_table(scheduled, cases, on)
     tell("dunning")
     written = messages_due.write(table, scheduled, steps, evidenced, live, laws, on)
-    held = holds.together([first, dunning.reasons(table, steps), written.refused])
+    held = holds.together([first, dunning.reasons(table, steps), written.refused, kind.refused])
+    written = messages_due.joined(written, kind)
     plan = DayPlan(
         balances=basis.replay.balances.select(list(BALANCES)),
         measures=written.measures,
@@ -433,9 +438,14 @@ def _gaps(law_gaps: pl.DataFrame) -> pl.DataFrame:
 
 
 def _askable(states: pl.DataFrame, cases: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
-    """The claims a message may ask for, with level and procedure, in cases nothing holds."""
+    """The claims a message may ask for, with level and procedure, in cases nothing holds.
+
+    A case in which the debtor is to be told of a missed instalment gets no other message before that.
+    """
     columns = ("land", "procedure", "notice_days", "end_after_days", "currency", "is_consumer")
     free = cases.join(first, on="case_id", how="anti", maintain_order="left").select("case_id", *columns)
+    if states["reminds"].any():
+        free = free.join(states.filter("reminds"), on="case_id", how="anti", maintain_order="left")
     open_claims = ~pl.col("is_closed") & pl.col("block_rank").is_null() & (pl.col("ask_cents") > 0)
     return states.filter(open_claims).join(free, on="case_id", maintain_order="left")
 

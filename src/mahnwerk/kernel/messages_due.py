@@ -81,6 +81,18 @@ def write(
     )
 
 
+def joined(first: Written, second: Written) -> Written:
+    """Messages of different cases as one."""
+    if second.measures.is_empty() and second.answers.is_empty():
+        return first
+    return Written(
+        pl.concat([first.measures, second.measures]).sort("case_id"),
+        pl.concat([first.items, second.items]).sort("case_id", "claim_id"),
+        pl.concat([first.refused, second.refused]),
+        pl.concat([first.answers, second.answers]),
+    )
+
+
 def _measures(
     chosen: pl.DataFrame, items: pl.DataFrame, fees: pl.DataFrame, evidenced: pl.DataFrame
 ) -> pl.DataFrame:

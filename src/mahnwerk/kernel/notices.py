@@ -22,6 +22,9 @@ UNCERTAIN: Final = "uncertain"
 LISTED: Final = "listed"
 """Step id of an item that a message names although its own first step is not due yet."""
 
+PLAN_REMINDER: Final = "plan_reminder"
+"""Step id of the kind word about a missed instalment: no step of any procedure, and no dunning."""
+
 DELIVERY_WORKING_DAYS: Final = {Channel.POST.value: 4, Channel.EMAIL.value: 1}
 """Working days until presumed receipt where a case has no procedure that says otherwise. Policy."""
 
@@ -137,9 +140,12 @@ def counted(evidenced: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    The rows of `evidenced` that are proven or presumed and belong to the current cycle.
+    The rows of `evidenced` that are proven or presumed and belong to the current cycle; a reminder of a
+    plan is no step and never counts.
     """
-    got = evidenced.filter(pl.col("evidence").is_in([PROVEN, PRESUMED]))
+    got = evidenced.filter(
+        pl.col("evidence").is_in([PROVEN, PRESUMED]) & (pl.col("message_step_id") != PLAN_REMINDER)
+    )
     restarts = facts.filter(pl.col("kind") == FactKind.PROCEDURE_RESTARTED)
     if restarts.is_empty():
         return got

@@ -10,7 +10,7 @@ import polars as pl
 from mahnwerk.frames import HeldReason
 from mahnwerk.kernel import plans
 from mahnwerk.kernel.holds import BLOCKS, RANK
-from mahnwerk.kernel.plans import OFFER_DAYS, PlanState
+from mahnwerk.kernel.plans import PlanState
 
 WORDS: Final = {
     PlanState.KEPT: "next_instalment",
@@ -23,7 +23,7 @@ WORDS: Final = {
 
 
 def plan_blocks(
-    blocks: pl.DataFrame, live: pl.DataFrame, instalments: pl.DataFrame, on: date
+    blocks: pl.DataFrame, live: pl.DataFrame, instalments: pl.DataFrame, told: pl.DataFrame, on: date
 ) -> pl.DataFrame:
     """Say in the blocks of plans how each plan stands, and when to look again.
 
@@ -36,6 +36,7 @@ def plan_blocks(
     blocks : as from `holds.fact_blocks`
     live : FACTS in force
     instalments : INSTALMENTS
+    told : TOLD
 
     Returns
     -------
@@ -47,10 +48,16 @@ def plan_blocks(
     """
     if instalments.is_empty() or blocks.is_empty():
         return blocks
-    known = plans.standing(live, instalments, on).join(
-        instalments.select("case_id", "plan_id", "plan_code", "grace_days").unique(),
-        on=["case_id", "plan_id"],
+    known = (
+        plans.standing(live, instalments, on)
+        .join(
+            instalments.select("case_id", "plan_id", "plan_code", "grace_days").unique(),
+            on=["case_id", "plan_id"],
+        )
+        .join(told, on="plan_id", how="left")
     )
+    # Told of what is missed: next the answer runs out, or another instalment is missed.
+    answer = pl.when(pl.col("answer_by") >= on).then("answer_by")
     state, missing = pl.col("state"), pl.col("missing_since")
     said = known.select(
         "case_id",
@@ -64,8 +71,7 @@ def plan_blocks(
         .then(pl.col("next_due_on").dt.offset_by("-1d"))
         .when(state == PlanState.GRACE.value)
         .then(_plus(missing, pl.col("grace_days")))
-        .when(_plus(missing, pl.col("grace_days") + OFFER_DAYS) >= on)
-        .then(_plus(missing, pl.col("grace_days") + OFFER_DAYS)),
+        .otherwise(pl.min_horizontal(answer, _plus(pl.col("next_open_on"), pl.col("grace_days")))),
         rank=pl.lit(RANK[HeldReason.PLAN_KEPT], pl.Int16),
     )
     return (

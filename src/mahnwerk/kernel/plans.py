@@ -189,7 +189,7 @@ class PlanState(StrEnum):
     KEPT = "kept"
     GRACE = "grace"  # an instalment is late, within the days of grace
     MISSED = "missed"  # past the grace: a friendly reminder and the offer to change the plan
-    BROKEN = "broken"  # two full instalments missing after the offer ran out
+    BROKEN = "broken"  # two full instalments missed, the first longer than the offer stands
     FULFILLED = "fulfilled"
 
 
@@ -201,6 +201,10 @@ STATES: Final = {
     "paid_cents": pl.Int64,  # since the plan was agreed
     "missing_cents": pl.Int64,
     "missing_since": pl.Date,  # due date of the oldest instalment not fully paid
+    "missed_cents": pl.Int64,  # part of missing_cents whose days of grace are over
+    "missed_until": pl.Date,  # due date of the newest instalment missed, grace over; null = none
+    "two_missed_from": pl.Date,  # due date of the instalment that makes two full ones missed; null = not
+    "next_open_on": pl.Date,  # due date of the first one neither paid nor missed yet, due or not
     "next_due_on": pl.Date,
     "next_cents": pl.Int64,
 }
@@ -240,15 +244,29 @@ def states(instalments: pl.DataFrame, payments: pl.DataFrame, on: date) -> pl.Da
         .with_columns(cumulated=pl.col("amount_cents").cum_sum().over("plan_id"))
         .join(agreed.select("plan_id").join(paid, on="plan_id", how="left"), on="plan_id", how="left")
         .with_columns(pl.col("paid_cents").fill_null(0))
-        .with_columns(is_open=pl.col("cumulated") > pl.col("paid_cents"), is_due=pl.col("due_on") <= on)
+        .with_columns(
+            is_open=pl.col("cumulated") > pl.col("paid_cents"),
+            is_due=pl.col("due_on") <= on,
+            usual=pl.col("amount_cents").first().over("plan_id"),
+        )
+        .with_columns(
+            is_missed=pl.col("is_open")
+            & ((pl.lit(on) - pl.col("due_on")).dt.total_days() > pl.col("grace_days")),
+            short=pl.col("cumulated") - pl.col("paid_cents"),
+        )
     )
     per_plan = rows.group_by("case_id", "plan_id").agg(
         due_cents=pl.col("amount_cents").filter(pl.col("is_due")).sum(),
         total=pl.col("amount_cents").sum(),
         paid_cents=pl.col("paid_cents").first(),
-        usual=pl.col("amount_cents").first(),
         grace=pl.col("grace_days").first(),
         missing_since=pl.col("due_on").filter(pl.col("is_due") & pl.col("is_open")).min(),
+        missed_cents=pl.col("short").filter(pl.col("is_missed")).max().fill_null(0),
+        missed_until=pl.col("due_on").filter(pl.col("is_missed")).max(),
+        two_missed_from=pl.col("due_on")
+        .filter(pl.col("is_missed") & (pl.col("short") >= 2 * pl.col("usual")))
+        .min(),
+        next_open_on=pl.col("due_on").filter(pl.col("is_open") & ~pl.col("is_missed")).min(),
         next_due_on=pl.col("due_on").filter(~pl.col("is_due") & pl.col("is_open")).min(),
         next_cents=pl.col("amount_cents").filter(~pl.col("is_due") & pl.col("is_open")).first(),
     )
@@ -263,7 +281,7 @@ def states(instalments: pl.DataFrame, payments: pl.DataFrame, on: date) -> pl.Da
             .then(pl.lit(PlanState.KEPT.value))
             .when(late <= pl.col("grace"))
             .then(pl.lit(PlanState.GRACE.value))
-            .when((pl.col("missing_cents") >= 2 * pl.col("usual")) & (late > pl.col("grace") + OFFER_DAYS))
+            .when(pl.col("two_missed_from").is_not_null() & (late > pl.col("grace") + OFFER_DAYS))
             .then(pl.lit(PlanState.BROKEN.value))
             .otherwise(pl.lit(PlanState.MISSED.value))
         )
@@ -374,32 +392,39 @@ class PlanAction(StrEnum):
     BROKEN = "instalments_missed"
 
 
+TOLD: Final = {"plan_id": pl.Int64, "told_on": pl.Date, "answer_by": pl.Date}
+"""When the debtor of a plan was last told of a missed instalment, and until when that offer stands."""
+
+
 def actions(
-    stand: pl.DataFrame, instalments: pl.DataFrame, open_cents: pl.DataFrame, on: date
+    stand: pl.DataFrame, instalments: pl.DataFrame, told: pl.DataFrame, open_cents: pl.DataFrame, on: date
 ) -> pl.DataFrame:
     """What the signed terms demand on a day, and nothing else.
 
     A plan ends when all its instalments are paid, or when nothing is open on its claims any more. It
-    breaks only if its terms say so, two full instalments are missing, and the debtor was reminded and
-    offered a change at least OFFER_DAYS ago, after the instalment was missed.
+    breaks only if its terms say so, two full instalments are missed, and the debtor was told so and
+    offered a change after the second was missed, and the day to answer by has passed.
 
     Parameters
     ----------
     stand : STATES
     instalments : INSTALMENTS
+    told : TOLD
     open_cents : case_id · plan_code · open_cents of the claims covered
 
     Returns
     -------
     case_id · plan_id · plan_code · action String of PlanAction; plans without one are not in it.
     """
-    terms = instalments.select("case_id", "plan_id", "plan_code", "is_accelerated", "reminded_on").unique()
-    known = stand.join(terms, on=["case_id", "plan_id"]).join(
-        open_cents, on=["case_id", "plan_code"], how="left"
+    terms = instalments.select("case_id", "plan_id", "plan_code", "is_accelerated", "grace_days").unique()
+    known = (
+        stand.join(terms, on=["case_id", "plan_id"])
+        .join(open_cents, on=["case_id", "plan_code"], how="left")
+        .join(told, on="plan_id", how="left")
     )
-    told = pl.col("reminded_on")
-    answered = (told >= pl.col("missing_since")) & ((pl.lit(on) - told).dt.total_days() > OFFER_DAYS)
-    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & answered
+    offered = (pl.col("told_on") - pl.col("two_missed_from")).dt.total_days() > pl.col("grace_days")
+    unanswered = offered & (pl.col("answer_by") < on)
+    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & unanswered
     is_done = (pl.col("state") == PlanState.FULFILLED.value) | (pl.col("open_cents") == 0)
     return (
         known.with_columns(

@@ -70,6 +70,30 @@ def _item_sums(context: Context) -> tuple[tuple[str, str, bool], ...]:
     return tuple(rows)
 
 
+def rates_table(context: Context) -> Table:
+    """One row per missed instalment of the plan."""
+    letter, word = context.letter, context.wording.word
+    missed = letter.plan.missed if letter.plan else ()
+    total = (context.one("rates/sum"), context.money(letter.demand_cents), True)
+    return Table(
+        kind="rates",
+        title=context.one("rates/title"),
+        intro="",
+        head=tuple(word(f"rates/{key}") for key in ("number", "due", "original", "open")),
+        align="llrr",
+        rows=tuple(
+            (
+                str(rate.number),
+                day_short(rate.due_on, letter.language),
+                context.money(rate.amount_cents),
+                context.money(rate.open_cents),
+            )
+            for rate in missed
+        ),
+        sums=(total,) if len(missed) > 1 else (),
+    )
+
+
 def annex_tables(context: Context) -> tuple[Table, ...]:
     """The derivation, the interest schedule and the payments, each where there is something to show."""
     if "annex" not in context.flags:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from mahnwerk.letters.address import address_lines, recipient_name
-from mahnwerk.letters.check_claims import Finding, claim_findings
+from mahnwerk.letters.check_claims import Finding, claim_findings, plan_findings
 from mahnwerk.letters.check_link import link_findings
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
@@ -65,6 +65,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_page
         *_figures(letter),
         *claim_findings(letter),
         *link_findings(letter, rendered, pay_pages),
+        *plan_findings(letter),
         *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
@@ -116,7 +117,7 @@ def _parts(letter: Letter, text: str) -> Iterator[Finding]:
             "There is neither phone nor e-mail to talk to a human.",
             "Add one to the creditor.",
         )
-    for each in letter.items:
+    for each in letter.items if letter.plan is None else ():
         if clean(each.invoice_number) not in text:
             yield _refuse("part.items", f"Invoice {each.invoice_number} is not listed.", "Keep the table.")
 
@@ -173,8 +174,8 @@ def _address(letter: Letter, rendered: Rendered, by_post: bool) -> Iterator[Find
 
 def _figures(letter: Letter) -> Iterator[Finding]:
     """The figures must agree with each other before anybody is asked for them."""
-    demanded = letter.demanded_items
-    total = sum(item.open_cents for item in demanded)
+    demanded = letter.plan.missed if letter.plan else letter.demanded_items
+    total = sum(each.open_cents for each in demanded)
     if letter.demand_cents != total:
         yield _refuse("figure.demand", f"Demands {letter.demand_cents} cents, the items come to {total}.")
     if letter.is_demanding and letter.demand_cents <= 0:
@@ -275,6 +276,9 @@ def known_amounts(letter: Letter) -> frozenset[int]:
             letter.offer.last_instalment_cents,
             letter.offer.total_cents,
         }
+    if letter.plan:
+        amounts.add(letter.plan.next_cents)
+        amounts |= {cents for rate in letter.plan.missed for cents in (rate.amount_cents, rate.open_cents)}
     return frozenset(map(abs, amounts))
 
 

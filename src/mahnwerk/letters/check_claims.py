@@ -50,6 +50,32 @@ def claim_findings(letter: Letter) -> Iterator[Finding]:
         yield from _computation(letter)
 
 
+def plan_findings(letter: Letter) -> Iterator[Finding]:
+    """Refuse a reminder of a plan that is more than that.
+
+    Parameters
+    ----------
+    letter : what was to be said
+
+    Yields
+    ------
+    Findings for an instalment that is not due yet or asked for beyond its sum, a cost of any kind, default,
+    and a demand for the claims themselves, which the plan defers.
+    """
+    if letter.plan is None:
+        return
+    for rate in letter.plan.missed:
+        if rate.due_on >= letter.dated_on or not 0 < rate.open_cents <= rate.amount_cents:
+            message = f"Instalment {rate.number} is not missing to that sum on the letter's day."
+            yield Finding("figure.instalment", True, message, "Leave it out.")
+    if letter.new_costs_cents or letter.lines or letter.interest_rows:
+        message = "A reminder of a plan costs nothing and asks for instalments only."
+        yield Finding("figure.plan_costs", True, message, "Ask for costs and interest outside the plan.")
+    if letter.triggers_default or letter.demanded_items:
+        message = "A reminder of a plan demands what the plan defers."
+        yield Finding("figure.plan_demand", True, message, "List the claims for information only.")
+
+
 def _free_first(letter: Letter, items: dict[str, Item]) -> Iterator[Finding]:
     """No claim bears a cost of the letter that puts it in default; another claim may."""
     if not (letter.new_costs_cents and letter.triggers_default):

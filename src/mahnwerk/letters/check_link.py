@@ -36,7 +36,8 @@ def link_findings(letter: Letter, rendered: Rendered, pay_pages: str) -> Iterato
         )
     if not url:
         return
-    if not letter.is_demanding or letter.demand_cents <= 0 or not letter.demanded_items:
+    asks_for_something = bool(letter.demanded_items or letter.plan)
+    if not letter.is_demanding or letter.demand_cents <= 0 or not asks_for_something:
         yield _refuse("not_payable", "A pay link, but the letter asks for nothing.", "Leave it out.")
     if url not in rendered.text:
         yield _refuse("missing", "The pay link does not stand in the text.", "Keep it in the wording.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mahnwerk.frames import Role
 from mahnwerk.letters.address import address_lines, greeting, recipient_name
-from mahnwerk.letters.annex import annex_tables, items_table, legal_rows
+from mahnwerk.letters.annex import annex_tables, items_table, legal_rows, rates_table
 from mahnwerk.letters.context import ITEMS_ON_FIRST_PAGE, Context
 from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
@@ -15,6 +15,7 @@ from mahnwerk.letters.wording import Wording, wording_for
 _SECTIONS = {
     "confirm_paid_in_full": ("contact",),
     "statement_of_account": ("pay", "hardship", "dispute", "contact"),
+    "plan_reminder": ("pay", "replan", "dispute", "next", "contact"),
 }
 _DEMAND_SECTIONS = ("default", "offer", "pay", "hardship", "dispute", "next", "contact")
 
@@ -77,6 +78,8 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
 
 def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """Which tables stand on the first page and which behind it: short ones first, long ones apart."""
+    if context.letter.plan is not None:
+        return (rates_table(context),), annex_tables(context)
     items = items_table(context)
     if "table_apart" in context.flags:
         return (), (items, *annex_tables(context))
@@ -107,6 +110,8 @@ def _guard(letter: Letter) -> None:
         raise LetterError(f"language {letter.language!r}: letters are written in {', '.join(LANGUAGES)}")
     if not letter.items:
         raise LetterError(f"letter for {letter.case_reference}: lists no claim")
+    if (letter.template == "plan_reminder") != (letter.plan is not None and bool(letter.plan.missed)):
+        raise LetterError(f"letter for {letter.case_reference}: a plan_reminder names missed instalments")
     if letter.is_demanding and letter.last_day is None:
         raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
     if not recipient_name(letter.recipient):

@@ -92,6 +92,10 @@ class Context:
             "undemanded": len(demanded) < len(letter.items),
             "mixed": letter.is_demanding and 0 < len(self._own_items) < len(demanded),
             "legal_rate": self._has_legal_rate,
+            "rates_many": letter.plan is not None and len(letter.plan.missed) > 1,
+            "next_rate": letter.plan is not None and letter.plan.next_on is not None,
+            "plan_may_end": letter.plan is not None and letter.plan.may_end,
+            "plan_ends_next": letter.plan is not None and letter.plan.ends_next,
         }
         return frozenset(name for name, holds in truths.items() if holds)
 
@@ -134,7 +138,7 @@ class Context:
             "own_invoices": self._own_invoices(),
             "day_count": self._day_count(),
         }
-        values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer()
+        values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer() | self._plan()
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
         return values
 
@@ -171,6 +175,18 @@ class Context:
             "offer_answer_by": day_long(offer.answer_by, language) if offer.answer_by else "",
         }
 
+    def _plan(self) -> dict[str, str]:
+        plan, language = self.letter.plan, self.letter.language
+        if plan is None:
+            return {}
+        return {
+            "plan_agreed": day_long(plan.agreed_on, language),
+            "rate_due": day_long(plan.missed[0].due_on, language),
+            "rate_count": self._count(len(plan.missed)),
+            "next_rate": self.money(plan.next_cents),
+            "next_rate_due": day_long(plan.next_on, language) if plan.next_on else "",
+        }
+
     def one(self, path: str) -> str:
         """The first text under the path that applies, filled; "" if none."""
         return self.wording.one(path, self.values, self.flags)
@@ -199,6 +215,8 @@ def is_table_apart(letter: Letter) -> bool:
     """Whether the invoices are listed on the next page, so that what comes next and whom to ask stay on
     the first.
     """
+    if letter.plan is not None:  # its table lists instalments
+        return False
     count = len(letter.items)
     room = ROWS_OF_ROOM.get(letter.template, 11)
     room -= ROWS_OF_TEXT["default"] * letter.triggers_default

@@ -22,9 +22,10 @@ TEMPLATES: Final = (
     "final_notice",
     "confirm_paid_in_full",
     "statement_of_account",
+    "plan_reminder",
 )
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
-DEMANDING: Final = TEMPLATES[:5]
+DEMANDING: Final = (*TEMPLATES[:5], "plan_reminder")
 """Templates that ask for money, so they need an amount, a day and a way to pay."""
 ATTACHMENT: Final = "attachment"
 GROUNDS: Final = ("credit_bureau", "title", ATTACHMENT)
@@ -217,6 +218,32 @@ class PlanOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedInstalment:
+    """An instalment of a plan that did not come, or came in part. open_cents: what of it is missing."""
+
+    number: int
+    due_on: date
+    amount_cents: int
+    open_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlan:
+    """The plan a reminder is about.
+
+    missed: the instalments asked for, the oldest first. next_on, next_cents: the one after them, if any.
+    may_end: its terms let the rest fall due when two full instalments are missing; ends_next: they are.
+    """
+
+    agreed_on: date
+    missed: tuple[MissedInstalment, ...]
+    next_on: date | None = None
+    next_cents: int = 0
+    may_end: bool = False
+    ends_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """Everything one letter or e-mail says.
 
@@ -228,7 +255,8 @@ class Letter:
     convention, printed under the schedule.
     is_consumer_credit: § 497 Abs. 3 BGB orders the payments. surplus_cents: to be paid back.
     pay_url: the page on which to pay online what the letter asks for, "" = none. grounds: of GROUNDS;
-    `attachment` = the words travel as an e-mail that carries the PDF.
+    `attachment` = the words travel as an e-mail that carries the PDF. plan: of a `plan_reminder`, which asks
+    for its missed instalments only.
     """
 
     template: str
@@ -260,6 +288,7 @@ class Letter:
     day_count: str = "act/act"
     is_consumer_credit: bool = False
     grounds: frozenset[str] = frozenset()
+    plan: RunningPlan | None = None
 
     @property
     def last_day(self) -> date | None:

@@ -156,7 +156,7 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     "debit_mandates": {
         KEY: "id tenant_id case_id person_id reference",
         BUSINESS: "creditor_identifier",
-        EVENT: "signed_on notice_days ended_on",
+        EVENT: "signed_on notice_days sequence ended_on",
         PAYLOAD: "payload",
         TECHNICAL: "recorded_at",
     },

@@ -152,6 +152,7 @@ class Trigger:
     message: str
     when: str = ""
     is_query: bool = False  # `when` looks into another table
+    is_later: bool = False  # about a column a later migration adds; that one installs it
 
 
 def _changed(*columns: str) -> str:
@@ -185,7 +186,7 @@ def _person_triggers() -> list[Trigger]:
 
 
 def _money_triggers() -> list[Trigger]:
-    """What the journal, banks, providers and mandates told stays told."""
+    """What the journal, banks and providers told stays told."""
     return [
         Trigger(
             "postings_not_into_closed_periods",
@@ -225,6 +226,12 @@ def _money_triggers() -> list[Trigger]:
             "amount and key of a checkout are never changed",
             _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
         ),
+    ]
+
+
+def _order_triggers() -> list[Trigger]:
+    """What went to a bank to be collected or paid stays as it was."""
+    return [
         Trigger(
             "refunds_only_follow",
             "refunds",
@@ -243,6 +250,14 @@ def _money_triggers() -> list[Trigger]:
             + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
             + " OR "
             + _changed("creditor_identifier", "payload"),
+        ),
+        Trigger(
+            "debit_mandates_sequence_stays",
+            "debit_mandates",
+            "UPDATE",
+            "the sequence a mandate was taken over with is never changed",
+            _changed("sequence"),
+            is_later=True,
         ),
     ]
 
@@ -299,6 +314,7 @@ def _triggers() -> tuple[Trigger, ...]:
         ),
         *_person_triggers(),
         *_money_triggers(),
+        *_order_triggers(),
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_insert", "message_items", "INSERT", items, parent.format(row="NEW"), True),
@@ -351,7 +367,11 @@ _REFUSE = (
 
 def trigger_sql(vendor: str, tables: Collection[str] | None = None) -> list[str]:
     """Statements that create all triggers, or those of some tables."""
-    triggers = [trigger for trigger in TRIGGERS if tables is None or trigger.table in tables]
+    triggers = [
+        trigger
+        for trigger in TRIGGERS
+        if tables is None or (trigger.table in tables and not trigger.is_later)
+    ]
     if vendor == "sqlite":
         return [_sqlite_trigger(trigger) for trigger in triggers]
     statements = [_REFUSE]
@@ -451,6 +471,21 @@ def installer(*tables: str) -> Callable[[Any, Any], None]:
 
     def install_some(apps: Any, schema_editor: Any) -> None:
         _install(schema_editor.connection, tables)
+
+    return install_some
+
+
+def later_installer(*names: str) -> Callable[[Any, Any], None]:
+    """Single triggers, for columns that a later migration adds to a table with guards."""
+
+    def install_some(apps: Any, schema_editor: Any) -> None:
+        vendor = schema_editor.connection.vendor
+        with schema_editor.connection.cursor() as cursor:
+            for trigger in TRIGGERS:
+                if trigger.name in names:
+                    make = [_sqlite_trigger(trigger)] if vendor == "sqlite" else _postgres_trigger(trigger)
+                    for statement in make:
+                        cursor.execute(statement)
 
     return install_some
 

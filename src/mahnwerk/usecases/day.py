@@ -48,7 +48,7 @@ class DayReport:
     measures: list[dict[str, Any]]
     held: list[dict[str, Any]]
     plans_to_remind: list[str] = field(default_factory=list)
-    """Cases whose debtor missed an instalment and was not told yet: `mahnwerk plan remind`."""
+    """Cases with a missed instalment whose debtor only a person can tell: `mahnwerk plan remind`."""
     barred_soon: list[dict[str, Any]] = field(default_factory=list)
     """Per currency: claims, cases, open principal, last safe day of the first, and the first few cases."""
 

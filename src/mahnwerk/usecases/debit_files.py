@@ -34,6 +34,7 @@ from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import viewing_day
 from mahnwerk.usecases.debit_targets import Target, targets
 from mahnwerk.usecases.direct_debits import (
+    ONCE,
     creditor_of,
     last_notice,
     lift_holds,
@@ -121,6 +122,9 @@ def _chosen(
         if mandates.bank_details(mandate) is None:
             skipped.append(f"{target.what}: the person was erased")
             continue
+        if mandate.sequence in ONCE and any(mandate.id == other.id for _, other, *_ in chosen):
+            skipped.append(f"{target.what}: its mandate is for one collection only")
+            continue
         amount = min(target.amount_cents, notice.amount_cents)
         chosen.append((target, mandate, notice, max(earliest, notice.collect_on), amount))
     return chosen, skipped
@@ -148,13 +152,14 @@ def _record(book: OpenBook, creditor: Creditor, chosen: list[_Order], day: dt.da
         )
         is_first = mandate.id not in used and not earlier.exists()
         used.add(mandate.id)
+        sequence = mandate.sequence if mandate.sequence in (*ONCE, "RCUR") else None
         orders.append(
             DebitOrder(
                 tenant_id=book.tenant_id,
                 notice_id=notice.id,
                 mandate_id=mandate.id,
                 end_to_end_id=f"{message_id}-{position:05d}",
-                sequence="FRST" if is_first else "RCUR",
+                sequence=sequence or ("FRST" if is_first else "RCUR"),
                 amount_cents=amount,
                 collect_on=collect_on,
             )

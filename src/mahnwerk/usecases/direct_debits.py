@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Max
 
 from mahnwerk.frames import FactKind
 from mahnwerk.kernel.target_days import target_day
@@ -38,6 +39,8 @@ NOTICE_DAYS: Final = 14
 HOLD_CODE: Final = "direct_debit"
 HOLD_AFTER: Final = dt.timedelta(days=7)
 """A claim announced for collection is not dunned until so long after the collection day."""
+ONCE: Final = ("OOFF", "FNAL")
+"""Sequences under which there is one more collection and no other."""
 UNUSED_MONTHS: Final = 36
 """A mandate not used for so long has expired by the scheme's rules."""
 
@@ -146,11 +149,18 @@ def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, 
     rows = DebitMandate.objects.filter(
         tenant_id=book.tenant_id, ended_on__isnull=True, signed_on__lte=on, case__creditor_id=creditor.id
     )
+    orders = DebitOrder.objects.filter(tenant_id=book.tenant_id, mandate__in=rows)
+    last = dict(orders.values_list("mandate_id").annotate(last=Max("collect_on")))
+    gone = orders.filter(statuses__word__in=[DebitStatus.Word.REFUSED, DebitStatus.Word.RETURNED])
+    spent = set(
+        orders.filter(mandate__sequence__in=ONCE).exclude(id__in=gone).values_list("mandate_id", flat=True)
+    )
     found = {}
     for row in rows.order_by("case_id"):
-        last = DebitOrder.objects.filter(mandate_id=row.id).order_by("-collect_on").first()
-        used = last.collect_on if last else row.signed_on
-        if (on.year - used.year) * 12 + on.month - used.month <= UNUSED_MONTHS:
+        taken_over = row.recorded_at.date() if row.sequence == "RCUR" else row.signed_on
+        used = last.get(row.id) or taken_over
+        is_alive = (on.year - used.year) * 12 + on.month - used.month <= UNUSED_MONTHS
+        if is_alive and row.id not in spent:
             found[row.case_id] = row
     return found
 

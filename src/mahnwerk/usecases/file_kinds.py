@@ -10,7 +10,7 @@ import polars as pl
 
 from mahnwerk.formats import csv_reader, text
 from mahnwerk.formats import mapping as mappings
-from mahnwerk.formats.columns import FACT_COLUMNS
+from mahnwerk.formats.columns import FACT_COLUMNS, MANDATE_COLUMNS
 from mahnwerk.formats.mapping import Mapping
 from mahnwerk.formats.rejects import FormatError, Imported
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -26,16 +26,17 @@ class FileKind(StrEnum):
     CLAIMS = "claims"
     INVOICE = "e-invoice"
     FACTS = "facts"
+    MANDATES = "mandates"
 
     @property
     def order(self) -> int:
-        """Creditors first, facts last: each finds what it needs."""
+        """Creditors first, facts and mandates last: each finds what it needs."""
         return list(FileKind).index(self)
 
     @property
     def is_table(self) -> bool:
         """Whether rejected rows can be written as rows."""
-        return self in (FileKind.CLAIMS, FileKind.FACTS)
+        return self in (FileKind.CLAIMS, FileKind.FACTS, FileKind.MANDATES)
 
 
 def detect(path: Path, mapping: Mapping | None = None) -> FileKind:
@@ -74,13 +75,14 @@ def _table_kind(path: Path) -> FileKind:
             header = text.survey(stream).header
         except FormatError as error:
             raise BadInput(f"{path.name}: {error}") from error
-    for kind in (FileKind.CLAIMS, FileKind.FACTS):
+    for kind in (FileKind.CLAIMS, FileKind.FACTS, FileKind.MANDATES):
         if mappings.detect(header, kind.value) is not None:
             return kind
     titles = {text.plain(title) for title in header}
-    needed = [column for column in FACT_COLUMNS if column.required]
-    is_facts = all(titles & column.forms for column in needed)
-    return FileKind.FACTS if is_facts else FileKind.CLAIMS
+    for kind, columns in ((FileKind.MANDATES, MANDATE_COLUMNS), (FileKind.FACTS, FACT_COLUMNS)):
+        if all(titles & column.forms for column in columns if column.required):
+            return kind
+    return FileKind.CLAIMS
 
 
 def read_invoice(content: bytes, name: str) -> Imported:

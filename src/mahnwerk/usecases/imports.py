@@ -11,14 +11,14 @@ from typing import Any, BinaryIO, Final
 
 import polars as pl
 
-from mahnwerk.formats import claims_csv, facts_csv
+from mahnwerk.formats import claims_csv, facts_csv, mandates_csv
 from mahnwerk.formats import mapping as mappings
 from mahnwerk.formats.mapping import Mapping
 from mahnwerk.formats.rejects import FormatError, Imported, rejects_csv
 from mahnwerk.frames import REJECTS, empty
 from mahnwerk.records import crypto
 from mahnwerk.records.models import ImportedFile
-from mahnwerk.usecases import clock, creditors, file_kinds, placing, telling
+from mahnwerk.usecases import clock, creditors, file_kinds, mandate_import, placing, telling
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
@@ -43,6 +43,7 @@ class ImportSummary:
     new_claims: int = 0
     new_facts: int = 0
     new_cases: int = 0
+    new_mandates: int = 0
     known: int = 0
     rejected: int = 0
     rejects_file: str = ""
@@ -65,7 +66,7 @@ def import_files(
     dry_run: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> list[ImportSummary]:
-    """Take in files of any kind, creditors first, then claims, then facts.
+    """Take in files of any kind, creditors first, then claims, then facts and mandates.
 
     A file stands in one transaction per piece; the same file, or the same row, twice adds nothing, so
     an import that was cut off is simply started again.
@@ -164,6 +165,8 @@ class _Import:
             return claims_csv.read_chunks(stream, mapping=self.mapping)
         if self.kind == FileKind.FACTS:
             return facts_csv.read_chunks(stream, mapping=self.mapping)
+        if self.kind == FileKind.MANDATES:
+            return mandates_csv.read_chunks(stream, mapping=self.mapping)
         return iter([file_kinds.read_invoice(stream.read(), self.path.name)])
 
     def _pieces(self, summary: ImportSummary) -> Imported:
@@ -198,6 +201,13 @@ class _Import:
             summary.new_facts += told.new
             summary.known += told.known
             return told.rejects
+        if self.kind == FileKind.MANDATES:
+            kept = mandate_import.keep(
+                self.book, piece.mandates, file=self.path, creditor=self.creditor, at=at, dry_run=self.dry_run
+            )
+            summary.new_mandates += kept.new
+            summary.known += kept.known
+            return kept.rejects
         placed = placing.place(
             self.book, piece.claims, file=self.path, creditor=self.creditor, at=at, dry_run=self.dry_run
         )
@@ -218,6 +228,7 @@ class _Import:
             "claims": summary.new_claims,
             "facts": summary.new_facts,
             "cases": summary.new_cases,
+            "mandates": summary.new_mandates,
             "known": summary.known,
         }
         note(self.book, "import", detail={"kind": self.kind.value, **counts})

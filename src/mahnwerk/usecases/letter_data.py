@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mahnwerk.frames import Channel, ClaimKind, Role
+from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.letters.model import (
     ATTACHMENT,
@@ -112,8 +113,10 @@ def message_letter(
     Incomplete
         The creditor has no account, address or contact.
     """
+    if measure["step_id"] == PLAN_REMINDER:
+        raise ValueError("a reminder of a plan is written by `plan_letters.reminder`")
     mine = full.of_claims({item["claim_id"] for item in items})
-    listed = _items(mine, items, procedure, subject_of(creditor), contracts)
+    listed = listed_items(mine, items, procedure, subject_of(creditor), contracts)
     demand = sum(item.open_cents for item in listed)
     step = next(step for step in procedure.steps if step.id == measure["step_id"])
     template = template_of(procedure, measure["step_id"])
@@ -167,7 +170,7 @@ def template_of(procedure: Procedure, step_id: str) -> str:
     return "final_notice" if step.level == max(dunning) else "second_notice"
 
 
-def _items(
+def listed_items(
     mine: Account,
     items: Sequence[Mapping[str, Any]],
     procedure: Procedure,

@@ -1,4 +1,7 @@
-"""A kind word when an instalment is missing, with the offer to change the plan. It is no dunning."""
+"""A kind word by a person about a missed instalment, with the offer to change the plan. It is no dunning.
+
+The daily run writes by itself (`kernel.plan_reminders`); this is for those it cannot write to.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ import polars as pl
 from django.db import transaction
 
 from mahnwerk.frames import Channel
+from mahnwerk.kernel import plan_reminders as turns
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.plans import PlanState
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, InstalmentPlan, PlanReminder
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.cases import case_id_of, viewing_day
+from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput
 from mahnwerk.usecases.opening import OpenBook
 
@@ -54,6 +58,8 @@ def remind(
 ) -> Reminder:
     """Tell of a missed instalment, kindly, with the offer to change the plan; it is no dunning, has no fee.
 
+    Once told on record, the run does not write about the same instalment any more.
+
     Parameters
     ----------
     channel : how it was told: email, post, phone; "" with `dry_run` shows the text only. Only a reminder
@@ -62,14 +68,16 @@ def remind(
     Raises
     ------
     BadInput
-        No plan of the case has missed an instalment, or this one was told already.
+        No plan of the case has missed an instalment. One told of already, also by a message of the run,
+        is not recorded again.
     """
     if not dry_run and channel not in (*(word.value for word in Channel), "phone"):
         raise BadInput(f"{channel!r} is no way to tell.", "Use --by email, post or phone.")
     case_id, day = case_id_of(book, case), viewing_day(book, on)
     row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
-    stand = terms.standing(in_force(loaded, day), loaded.instalments, day)
+    live = in_force(loaded, day)
+    stand = terms.standing(live, loaded.instalments, day)
     late = stand.filter(pl.col("state").is_in([PlanState.MISSED.value, PlanState.BROKEN.value]))
     if late.is_empty():
         raise BadInput(
@@ -78,13 +86,15 @@ def remind(
     found = late.row(0, named=True)
     plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=found["plan_id"])
     until = day + dt.timedelta(days=terms.OFFER_DAYS)
+    evidence = decided(book, day, loaded).evidence
+    whose = turns.turn(live, loaded.claims, loaded.instalments, evidence, day)
     told = False
-    if not dry_run:
+    if not dry_run and plan.id in whose.wanted["plan_id"]:
         with transaction.atomic():
             _, told = PlanReminder.objects.get_or_create(
                 tenant_id=book.tenant_id,
                 plan_id=plan.id,
-                missing_since=found["missing_since"],
+                missing_since=found["missed_until"],
                 defaults={"told_on": day, "channel": channel, "actor": book.actor[:100]},
             )
             if told:
@@ -94,12 +104,12 @@ def remind(
     text = words.format(
         agreed=f"{plan.agreed_on:%d.%m.%Y}",
         missing=f"{found['missing_since']:%d.%m.%Y}",
-        cents=_money(found["missing_cents"], row.currency),
+        cents=_money(found["missed_cents"], row.currency),
         until=f"{until:%d.%m.%Y}",
         reference=row.rf_reference,
     )
     return Reminder(
-        row.case_reference, row.language, found["missing_cents"], found["missing_since"], until, text, told
+        row.case_reference, row.language, found["missed_cents"], found["missing_since"], until, text, told
     )
 
 

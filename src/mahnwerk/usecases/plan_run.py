@@ -9,11 +9,12 @@ from typing import Any, Final
 import polars as pl
 from django.db import transaction
 
-from mahnwerk.frames import Book, FactKind
+from mahnwerk.frames import Book, FactKind, HeldReason
+from mahnwerk.kernel import plan_reminders
 from mahnwerk.kernel import plans as terms
-from mahnwerk.kernel.daily_run import decide
+from mahnwerk.kernel.daily_run import Decided, decide
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.plans import PlanAction, PlanState
+from mahnwerk.kernel.plans import PlanAction
 from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
@@ -27,11 +28,14 @@ ROUNDING_CENTS: Final = 100
 """What may be left when a plan with interest is paid as signed: interest of the day count and of days
 late within grace. It is waived: who paid what was signed owes nothing more."""
 CHUNK: Final = 5_000
+MUTE: Final = (HeldReason.NO_ADDRESS, HeldReason.NOT_ENROLLED)
+"""Why the run cannot tell somebody of a missed instalment though a person could, by telephone."""
 
 
 @dataclass(frozen=True)
 class PlanRun:
-    """What a day's terms did. `to_remind` names the cases whose debtor should be told of a missed one."""
+    """What a day's terms did. `to_remind` names the cases whose debtor a person should tell of a missed one:
+    the run itself writes to all it may and can write to."""
 
     fulfilled: int
     broken: int
@@ -56,24 +60,22 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
             continue
         result = decide(loaded, load_laws(), on, procedures=known)
         stand = terms.standing(live, loaded.instalments, on)
+        told = plan_reminders.told(live, loaded.claims, loaded.instalments, result.evidence)
         covered = terms.claims_covered(live, loaded.claims, loaded.instalments)
         owed = covered.join(result.plan.balances, on=["case_id", "claim_id"])
         sums = owed.group_by("case_id", "plan_code").agg(pl.col("open_cents").sum())
-        for row in terms.actions(stand, loaded.instalments, sums, on).iter_rows(named=True):
+        for row in terms.actions(stand, loaded.instalments, told, sums, on).iter_rows(named=True):
             counts[row["action"]] += _carry_out(book, row, owed, on)
-        to_remind += _to_remind(loaded, stand)
+        to_remind += _to_remind(loaded, live, result, on)
     return PlanRun(counts[PlanAction.FULFILLED], counts[PlanAction.BROKEN], sorted(to_remind))
 
 
-def _to_remind(loaded: Book, stand: pl.DataFrame) -> list[str]:
-    told = loaded.instalments.select("plan_id", "reminded_on").unique()
-    missed = stand.filter(pl.col("state").is_in([PlanState.MISSED.value, PlanState.BROKEN.value]))
-    untold = missed.join(told, on="plan_id", how="left").filter(
-        pl.col("reminded_on").is_null() | (pl.col("reminded_on") < pl.col("missing_since"))
-    )
-    return list(
-        loaded.cases.join(untold.select("case_id").unique(), on="case_id", how="semi")["case_reference"]
-    )
+def _to_remind(loaded: Book, live: pl.DataFrame, result: Decided, on: dt.date) -> list[str]:
+    """Cases with a missed instalment nobody was told of, to whom the run cannot write."""
+    whose = plan_reminders.turn(live, loaded.claims, loaded.instalments, result.evidence, on)
+    mute = result.plan.held.filter(pl.col("reason").is_in([reason.value for reason in MUTE]))
+    mine = whose.wanted.join(mute, on="case_id", how="semi").select("case_id")
+    return list(loaded.cases.join(mine, on="case_id", how="semi")["case_reference"])
 
 
 def _carry_out(book: OpenBook, row: dict[str, Any], owed: pl.DataFrame, on: dt.date) -> int:

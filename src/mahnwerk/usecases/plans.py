@@ -11,7 +11,7 @@ import polars as pl
 from django.db import transaction
 
 from mahnwerk.frames import Book, FactKind, Role
-from mahnwerk.kernel import calendar
+from mahnwerk.kernel import calendar, plan_reminders
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import Decided
@@ -368,7 +368,9 @@ def _view(book: OpenBook, row: InstalmentPlan, day: dt.date, *, is_known: bool =
     stand = terms.standing(live, loaded.instalments, day).filter(pl.col("plan_id") == row.id)
     found: Mapping[str, Any] = stand.row(0, named=True) if stand.height else {}
     case = Case.objects.get(tenant_id=book.tenant_id, id=row.case_id)
-    reminders = row.reminders.filter(told_on__lte=day).order_by("-told_on")
+    evidence = decided(book, day, loaded).evidence
+    told = plan_reminders.told(live, loaded.claims, loaded.instalments, evidence)
+    reminded = told.filter(pl.col("plan_id") == row.id)["told_on"]
     return PlanView(
         case_reference=case.case_reference,
         currency=case.currency,
@@ -383,7 +385,7 @@ def _view(book: OpenBook, row: InstalmentPlan, day: dt.date, *, is_known: bool =
         missing_since=found.get("missing_since"),
         next_due_on=found.get("next_due_on"),
         next_cents=found.get("next_cents"),
-        reminded_on=reminders.values_list("told_on", flat=True).first(),
+        reminded_on=reminded[0] if reminded.len() else None,
         is_known=is_known,
     )
 

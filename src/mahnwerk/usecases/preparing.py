@@ -18,12 +18,13 @@ from mahnwerk.kernel import permits
 from mahnwerk.kernel.costs import split_cents
 from mahnwerk.kernel.daily_run import Decided, decide
 from mahnwerk.kernel.message_fees import LUMP_SUM_RULE
+from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.law import Laws, load_laws
 from mahnwerk.letters.model import Letter, LetterError, Rendered
 from mahnwerk.records import crypto, load
 from mahnwerk.records.models import Case, Message, PayLink
-from mahnwerk.usecases import envelopes, letter_data, letter_links, procedures, rendering
+from mahnwerk.usecases import envelopes, letter_data, letter_links, plan_letters, procedures, rendering
 from mahnwerk.usecases.accounts import Account, accounts
 from mahnwerk.usecases.channels import Channels
 from mahnwerk.usecases.letter_data import Incomplete
@@ -191,21 +192,21 @@ class _Workshop:
     def draft(self, wanted: _Wanted, account: Account, links: LetterLinks) -> _Draft | Refusal:
         """The letter's values."""
         case = self.cases[wanted.message.case_id]
+        known = (
+            wanted.person.payload or {},
+            self.creditors[case["creditor_id"]],
+            self.procedures[wanted.measure["procedure"]],
+            self.references[wanted.message.case_id],
+            self.contracts,
+            links.url_of(wanted.message.case_id),
+        )
         try:
-            content = letter_data.message_letter(
-                account,
-                self.on,
-                case,
-                wanted.measure,
-                wanted.items,
-                wanted.costs,
-                wanted.person.payload or {},
-                self.creditors[case["creditor_id"]],
-                self.procedures[wanted.measure["procedure"]],
-                self.references[wanted.message.case_id],
-                self.contracts,
-                links.url_of(wanted.message.case_id),
-            )
+            if wanted.measure["step_id"] == PLAN_REMINDER:
+                content = plan_letters.reminder(account, self.on, self.book, case, wanted.measure, *known)
+            else:
+                content = letter_data.message_letter(
+                    account, self.on, case, wanted.measure, wanted.items, wanted.costs, *known
+                )
         except (Incomplete, LetterError) as error:
             return Refusal("letter_incomplete", str(error), letter_data.REMEDY, False, wanted.permit)
         return _Draft(wanted, content.letter, self._keyed(content.statement_text), links)

@@ -128,7 +128,7 @@ class _Finder:
             ):
                 claims[creditor_id, number] = claim_id, case_id
         named = facts.filter(pl.col("invoice_number") == "").select("row_no", "customer_number")
-        cases = _cases_of(book, {(ids[row], number) for row, number in named.iter_rows() if ids[row]})
+        cases = cases_of(book, {(ids[row], number) for row, number in named.iter_rows() if ids[row]})
         case_ids = {case_id for _, case_id in claims.values()} | set(cases.values())
         return cls(book, ids, claims, cases, _currencies(book, case_ids))
 
@@ -243,7 +243,7 @@ def _check_cost(row: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _cases_of(book: OpenBook, wanted: set[tuple[int | None, str]]) -> dict[tuple[int, str, str], int]:
+def cases_of(book: OpenBook, wanted: set[tuple[int | None, str]]) -> dict[tuple[int, str, str], int]:
     """(creditor, customer number, currency) → case."""
     from mahnwerk.records import import_cases
 

@@ -13,6 +13,7 @@ from mahnwerk.frames import Book, FactKind, HeldReason
 from mahnwerk.kernel import permit_rules, permits
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.promises import not_kept
 from mahnwerk.law import load_laws
 from mahnwerk.records import load
@@ -128,7 +129,7 @@ def _decision(loaded: Book, result: Decided) -> dict[str, Any]:
             "outcome": "measure",
             "reason": row["step_id"],
             "detail": row["reason"],
-            "meaning": f"Step {row['step_id']} (level {row['level']}) is due by {row['channel']}.",
+            "meaning": _step_meaning(row),
             "next_look_on": None,
             "fee_cents": row["fee_cents"],
             "pay_by": row["pay_by"],
@@ -150,6 +151,12 @@ def _decision(loaded: Book, result: Decided) -> dict[str, Any]:
     )
     decision["from_on"] = open_interval["from_on"] if same and open_interval else None
     return decision
+
+
+def _step_meaning(row: Mapping[str, Any]) -> str:
+    if row["step_id"] == PLAN_REMINDER:
+        return f"An instalment was missed: a friendly reminder, no dunning, is due by {row['channel']}."
+    return f"Step {row['step_id']} (level {row['level']}) is due by {row['channel']}."
 
 
 def _changes(decision: Mapping[str, Any]) -> list[str]:

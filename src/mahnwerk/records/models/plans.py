@@ -112,6 +112,7 @@ class DebitMandate(models.Model):
     creditor_identifier = models.CharField(max_length=35)
     signed_on = models.DateField()
     notice_days = models.IntegerField()  # days between notice and collection, 14 or as agreed
+    sequence = models.CharField(max_length=4, null=True)
     payload = models.BinaryField()  # account holder and IBAN, encrypted
     recorded_at = models.DateTimeField()
     ended_on = models.DateField(null=True)
