@@ -15,9 +15,11 @@ from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.plans import PlanState
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, InstalmentPlan, PlanReminder
+from mahnwerk.usecases import letter_links
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, viewing_day
 from mahnwerk.usecases.errors import BadInput
+from mahnwerk.usecases.letter_links import MIN_CENTS, LetterLinks
 from mahnwerk.usecases.opening import OpenBook
 
 WORDS: Final = {
@@ -36,6 +38,9 @@ WORDS: Final = {
 }
 
 
+PAY: Final = {"de": "Online zahlen: {url}", "en": "Pay online: {url}"}
+
+
 @dataclass(frozen=True)
 class Reminder:
     """A friendly reminder of a missed instalment, as told or to be told."""
@@ -47,6 +52,8 @@ class Reminder:
     answer_by: dt.date
     text: str
     is_recorded: bool
+    pay_url: str = ""
+    """Where what is missing can be paid; "" = the creditor has no such page."""
 
 
 def remind(
@@ -78,9 +85,13 @@ def remind(
     found = late.row(0, named=True)
     plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=found["plan_id"])
     until = day + dt.timedelta(days=terms.OFFER_DAYS)
-    told = False
+    told, missing = False, {case_id: found["missing_cents"]}
+    links = LetterLinks()
+    if found["missing_cents"] >= MIN_CENTS:
+        links = letter_links.of_cases(book, loaded.cases.to_dicts(), missing)
     if not dry_run:
         with transaction.atomic():
+            letter_links.keep(book, links.by_case.values())
             _, told = PlanReminder.objects.get_or_create(
                 tenant_id=book.tenant_id,
                 plan_id=plan.id,
@@ -98,8 +109,18 @@ def remind(
         until=f"{until:%d.%m.%Y}",
         reference=row.rf_reference,
     )
+    url = links.url_of(case_id)
+    if url:
+        text += "\n" + PAY.get(row.language, PAY["de"]).format(url=url)
     return Reminder(
-        row.case_reference, row.language, found["missing_cents"], found["missing_since"], until, text, told
+        row.case_reference,
+        row.language,
+        found["missing_cents"],
+        found["missing_since"],
+        until,
+        text,
+        told,
+        url,
     )
 
 
