@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
@@ -44,6 +44,44 @@ def raw(name: str) -> dict[str, Any]:
     return mapping
 
 
+Spoil = Callable[[dict[str, Any]], Any]
+"""What makes a procedure's mapping wrong in one place."""
+
+
+def put(*path: Any, value: Any) -> Spoil:
+    """Spoil by writing `value` at that place."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        target: Any = mapping
+        for part in path[:-1]:
+            target = target[part]
+        target[path[-1]] = value
+
+    return spoil
+
+
+def drop(*path: Any) -> Spoil:
+    """Spoil by leaving that place out."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        target: Any = mapping
+        for part in path[:-1]:
+            target = target[part]
+        del target[path[-1]]
+
+    return spoil
+
+
+def both(*spoils: Spoil) -> Spoil:
+    """One after the other."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        for one in spoils:
+            one(mapping)
+
+    return spoil
+
+
 CONSUMERS = "consumers@2026-11"
 BUSINESSES = "businesses@2026-11"
 LENDERS = "lenders@2026-11"
@@ -82,6 +120,8 @@ class Story:
             "has_email": True,
             "feed_checked_on": None,
             "feed_max_age_days": None,
+            "letter_cost_post_cents": None,
+            "letter_cost_email_cents": None,
             "last_fact_no": 0,
         }
         self.cases.append({**row, **changes})

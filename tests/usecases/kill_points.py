@@ -3,6 +3,8 @@
     python -m tests.usecases.kill_points                 every point of all scenarios
     python -m tests.usecases.kill_points --points 40     40 points spread evenly over each scenario
 
+MAHNWERK_TEST_DATABASE=postgres does it on a PostgreSQL of its own.
+
 A point is a statement that writes, either side of a commit, and either side of each effect outside the
 database. Each trial forks a fresh process, which kills itself (`SIGKILL`) at its point; later processes
 finish the work. Then: nothing lost, nothing twice, and what cannot be known is shown as uncertain.
@@ -15,13 +17,11 @@ import datetime as dt
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
+
+from tests.usecases.trials import TrialBook, databases, inside, spread
 
 DAYS = (dt.date(2026, 3, 31), dt.date(2026, 4, 20), dt.date(2026, 5, 11))
 """First reminders; dunning notices; second notices, which charge their cost."""
@@ -100,31 +102,6 @@ class Counts:
         )
 
 
-def inside(task: Callable[[], Any], out: Path, kill_at: int = 0, log: str = "") -> bool:
-    """Run the task in a forked process of its own; True if it came to its end. Its result goes to `out`."""
-    out.unlink(missing_ok=True)
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            from mahnwerk.usecases import failpoints
-
-            failpoints.arm(kill_at, log)
-            result = task()
-            out.write_text(json.dumps(result, default=str), encoding="utf-8")
-            code = 0
-        except BaseException:
-            out.with_suffix(".error").write_text(traceback.format_exc(), encoding="utf-8")
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False
-    if status:
-        raise RuntimeError(out.with_suffix(".error").read_text(encoding="utf-8"))
-    return True
-
-
 @dataclass(frozen=True)
 class Scenario:
     """One world: where it lies, and whether e-mails go to a mail server that cannot be asked.
@@ -141,12 +118,20 @@ class Scenario:
     reruns: tuple[int, ...] = (1,)
     has_links: bool = False
 
+    @property
+    def trial(self) -> TrialBook:
+        """The book, to be put back before each trial."""
+        return TrialBook(self.folder, self.name)
+
+    def task(self, hour: int) -> Callable[[], dict[str, Any]]:
+        """The main job at some hour, in the book of the trial."""
+        return self.trial.using(lambda: self.work(hour))
+
     def work(self, hour: int, day: dt.date | None = None) -> dict[str, Any]:
         """The main job at some hour of the day, and what is in the book afterwards."""
         from mahnwerk.usecases import clock, main_job, opening
         from mahnwerk.usecases import day as days
 
-        os.environ["MAHNWERK_VAR"] = str(self.folder / "var")
         os.environ |= PAGES if self.has_links else {}
         if self.mailbox is not None:
             os.environ["MAHNWERK_SMTP_URL"] = f"smtp://127.0.0.1:{self.port}?timeout=10"
@@ -165,8 +150,7 @@ class Scenario:
 
     def reset(self) -> None:
         """An empty book, an empty outbox, an empty mailbox."""
-        shutil.rmtree(self.folder / "var", ignore_errors=True)
-        shutil.copytree(self.folder / "template", self.folder / "var")
+        self.trial.reset()
         for mail in self.mails():
             mail.unlink()
 
@@ -250,26 +234,23 @@ def run_scenario(scenario: Scenario, points: int) -> Counts:
     (folder / "kiosk.csv").write_text(CLAIMS, encoding="utf-8")
     (folder / "kiosk-facts.csv").write_text(FACTS, encoding="utf-8")
     out = folder / "result.json"
-    inside(lambda: _template(scenario), out)
-    (folder / "var").rename(folder / "template")
+    scenario.trial.make(lambda: _template(scenario), out)
     log = folder / "points.log"
     scenario.reset()
-    inside(lambda: scenario.work(0), out, log=str(log))
+    inside(scenario.task(0), out, log=str(log))
     for hour in scenario.reruns:
-        inside(lambda hour=hour: scenario.work(hour), out)
+        inside(scenario.task(hour), out)
     clean, expected = json.loads(out.read_text()), scenario.outside()
     names = log.read_text().splitlines()
     counts = Counts(scenario.name, points=len(names))
     if scenario.has_links != bool(clean["links"]):
         counts.faults.append(f"{scenario.name}: {len(clean['links'])} pay links")
         counts.differing += 1
-    chosen = range(1, len(names) + 1)
-    if 0 < points < len(names):
-        chosen = sorted({1 + round(i * (len(names) - 1) / max(points - 1, 1)) for i in range(points)})
-    for point in chosen:
+    for point in spread(len(names), points):
         _trial(scenario, point, names[point - 1], clean, expected, out, counts)
         if counts.killed % 20 == 0:
             print(counts.line(), file=sys.stderr, flush=True)
+    scenario.trial.drop()
     return counts
 
 
@@ -277,7 +258,6 @@ def _template(scenario: Scenario) -> None:
     """The book as it is before the day of the scenario."""
     from mahnwerk.usecases import imports, opening, provider_accounts
 
-    os.environ["MAHNWERK_VAR"] = str(scenario.folder / "var")
     book = opening.open_book(BOOK, actor="test", create=True)
     if scenario.has_links:
         os.environ |= PAGES
@@ -299,14 +279,14 @@ def _trial(
     counts: Counts,
 ) -> None:
     scenario.reset()
-    if inside(lambda: scenario.work(0), out, kill_at=point):
+    if inside(scenario.task(0), out, kill_at=point):
         counts.faults.append(f"point {point} ({where}) was not reached")
         counts.differing += 1
         return
     counts.killed += 1
     try:
         for hour in scenario.reruns:
-            inside(lambda hour=hour: scenario.work(hour), out)
+            inside(scenario.task(hour), out)
     except RuntimeError as error:
         counts.differing += 1
         counts.faults.append(f"{scenario.name} point {point} ({where}): did not go on: {error}")
@@ -336,8 +316,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--points", type=int, default=0, help="so many per scenario; 0 = all")
     parser.add_argument("--scenario", choices=["files", "fees", "links", "mail", "all"], default="all")
     options = parser.parse_args(arguments)
-    prepare()
-    with tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
+    with databases(), tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
         results = list(run_all(Path(folder), options.points, options.scenario))
     for counts in results:
         print(counts.line())
@@ -359,19 +338,6 @@ def run_all(folder: Path, points: int, only: str = "all") -> Iterator[Counts]:
         mailbox.mkdir()
         with mail_server(mailbox) as port:
             yield run_scenario(Scenario("mail", folder / "mail", mailbox, port), points)
-
-
-def prepare() -> None:
-    """Load everything once, so that each forked trial starts at once. Polars must not work before a fork."""
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mahnwerk.site.settings"
-    os.environ.setdefault("MAHNWERK_BOOK", tempfile.gettempdir())
-    for name in ("MAHNWERK_DATABASE_URL", "MAHNWERK_SMTP_URL", "MAHNWERK_ENV"):
-        os.environ.pop(name, None)
-    import django
-
-    django.setup()
-    import mahnwerk.usecases.main_job  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pytest
 from tests.records import worlds
 from tests.usecases.bank_worlds import OTHER_IBAN, PAYER_IBAN, Bank, Line, facts, open_book, shop, take_in
 
+from mahnwerk.records import bank as bank_records
+from mahnwerk.records import crypto
 from mahnwerk.records.models import (
     BankEntry,
     BankStatement,
@@ -351,3 +353,13 @@ def test_an_open_question_is_the_reason_to_hold(tenant_id: int, tmp_path: Path) 
     on = dt.date(2026, 3, 10)
     held = decided(book, on, load.book(tenant_id, on=on)).plan.held
     assert held["reason"].to_list() == ["unmatched_credit"]
+
+
+def test_nothing_unseen_hides_in_what_the_bank_tells(tenant_id: int, tmp_path: Path) -> None:
+    shop(tenant_id, CLAIM)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(8490, "RE-26-\u200b0411", name="\u202eregrebneztoH\u009b")))
+    entry = BankEntry.objects.get(tenant_id=tenant_id)
+    told = bank_records.texts(tenant_id, entry, crypto.person_keys(tenant_id, [entry.payer_id]))
+    assert (told["name"], told["remittance"]) == ("regrebneztoH ", "RE-26-0411")
+    assert entry.state == "booked"

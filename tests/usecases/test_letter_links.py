@@ -140,7 +140,7 @@ def test_paid_on_the_link_it_is_a_fact_and_the_page_says_so(shop: Any, simulator
     run(shop)
     path = f"/pay/{links()['M-000002']}"
     client = Client()
-    assert "100,00 EUR" in client.get(path).content.decode()
+    assert "100,00" in client.get(path).content.decode()
     assert client.post(path).status_code == 303
     simulator.pay(links()["M-000002"])
     for raw, headers in simulator.deliveries("stripe"):

@@ -8,15 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import BookOption, JsonOption, date_text, money, percent
-from mahnwerk.cli.run import OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
-
-CaseArgument = Annotated[str, typer.Argument(help="Case reference, as `mahnwerk cases` shows it.")]
+from mahnwerk.cli.options import BookOption, CaseArgument, JsonOption, LastRunOption, day_of, open_book
+from mahnwerk.cli.output import date_text, money, percent
 
 
 def cases(
-    on: OnOption = None,
+    on: LastRunOption = None,
     held: Annotated[str, typer.Option("--held", help="Only cases held for this reason.")] = "",
     measure: Annotated[str, typer.Option("--measure", help="Only cases with this step due.")] = "",
     creditor: Annotated[str, typer.Option("--creditor", help="Only cases of this creditor.")] = "",
@@ -34,13 +31,11 @@ def cases(
         mahnwerk cases --held disputed
         mahnwerk cases --measure dunning_notice --json
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import cases as use_case
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
     listing = use_case.list_cases(
-        opened, output.day(on), held=held, measure=measure, creditor=creditor, limit=limit
+        opened, day_of(on), held=held, measure=measure, creditor=creditor, limit=limit
     )
     if as_json:
         output.emit_json(listing)
@@ -69,7 +64,7 @@ def cases(
 
 def statement(
     case: CaseArgument,
-    on: OnOption = None,
+    on: LastRunOption = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", help="Write it as a letter into this file.")] = None,
     book: BookOption = "",
     as_json: JsonOption = False,
@@ -81,12 +76,10 @@ def statement(
         mahnwerk statement 1-000042
         mahnwerk statement 1-000042 --on 2026-03-31 --pdf statement.pdf
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import statements
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
-    view = statements.view(opened, case, output.day(on))
+    view = statements.view(opened, case, day_of(on))
     written = statements.write_pdf(opened, view, pdf) if pdf else None
     if as_json:
         output.emit_json({**view.as_dict(), "pdf": str(written) if written else None})
@@ -98,6 +91,8 @@ def statement(
 
 def show_statement(view: Any) -> None:
     """Claims with their parts, then each line with its derivation, then payments."""
+    from mahnwerk.law import UNVERIFIED
+
     currency = view.currency
     output.table(
         f"Case {view.case_reference} · owed on {date_text(view.on)}",
@@ -129,7 +124,7 @@ def show_statement(view: Any) -> None:
                 money(row["base_cents"], currency) if row["base_cents"] is not None else "",
                 percent(row["rate_ppm"]) if row["rate_ppm"] is not None else "",
                 money(row["amount_cents"], currency),
-                row["source"],
+                f"{row['source']} {UNVERIFIED}" if row["confidence"] == "C" else row["source"],
             ]
             for row in view.lines
         ],
@@ -137,6 +132,8 @@ def show_statement(view: Any) -> None:
     )
     show_payments(view)
     typer.echo(f"Open: {money(view.open_cents, currency)}")
+    if view.disputed_cents:
+        typer.echo(f"Of this disputed: {money(view.disputed_cents, currency)}")
     if view.surplus_cents:
         typer.echo(f"Credit balance: {money(view.surplus_cents, currency)}")
 
@@ -170,7 +167,9 @@ def show_payments(view: Any) -> None:
     )
 
 
-def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json: JsonOption = False) -> None:
+def why(
+    case: CaseArgument, on: LastRunOption = None, book: BookOption = "", as_json: JsonOption = False
+) -> None:
     """Why a case stands where it stands: each cent, today's decision, and what would change it.
 
     Examples:
@@ -178,17 +177,16 @@ def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json:
         mahnwerk why 1-000042
         mahnwerk why 1-000042 --on 2026-03-31 --json
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import why as use_case
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
-    answer = use_case.why(opened, case, output.day(on))
+    answer = use_case.why(opened, case, day_of(on))
     if as_json:
         output.emit_json(answer.as_dict())
         return
     show_statement(answer.statement)
     show_decision(answer)
+    show_limitation(answer)
     show_history(answer)
 
 
@@ -212,6 +210,24 @@ def show_decision(answer: Any) -> None:
         "May a message leave?",
         ["rule", "answer", "detail"],
         [[row["rule"], "yes" if row["ok"] else "NO", row["detail"]] for row in answer.permit],
+    )
+
+
+def show_limitation(answer: Any) -> None:
+    """When each claim is lost if nothing happens: the last safe day, and the day after which it is."""
+    output.table(
+        "Limitation",
+        ["invoice", "act by", "time-barred after", "by", ""],
+        [
+            [
+                row["invoice_number"],
+                date_text(row["warn_on"]),
+                date_text(row["time_barred_after"]),
+                row["rule_id"] or "not known: `mahnwerk law gaps`",
+                "TIME-BARRED" if row["is_time_barred"] else "",
+            ]
+            for row in answer.limitation
+        ],
     )
 
 

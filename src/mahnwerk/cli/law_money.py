@@ -21,7 +21,8 @@ from mahnwerk.cli.law_terms import (
     show_sources,
     told,
 )
-from mahnwerk.cli.output import JsonOption, date_text, money, percent
+from mahnwerk.cli.options import JsonOption, day_of
+from mahnwerk.cli.output import date_text, money, percent
 
 _WARNINGS: Final = {
     "needs_extensive_or_difficult_work": "this rate is owed only where the work was extensive or difficult; "
@@ -54,24 +55,19 @@ def interest(
     with told(as_json):
         from mahnwerk.kernel.interest import interest_between
 
-        law = german_law()
-        first, last = first_day.date(), last_day.date()
-        is_commercial = debtor is Debtor.BUSINESS and not other_debt
-        arose = output.day(arose_on) or first
+        first = first_day.date()
         cents = read_cents(amount)
         found = interest_between(
             cents,
             first,
-            last,
-            law=law,
-            is_commercial=is_commercial,
-            arose_on=arose,
+            last_day.date(),
+            law=german_law(),
+            is_commercial=debtor is Debtor.BUSINESS and not other_debt,
+            arose_on=day_of(arose_on) or first,
             day_count=day_count.value,
         )
-        rate_class = "commercial" if is_commercial else "general"
         sources = [
-            str(law.source("interest.default_margin", arose, rate_class)),
-            str(law.source("interest.base_rate", last)),
+            *found.sources,
             f"Day count {day_count.value}, both days counted, total rounded half up (convention)",
         ]
         if as_json:

@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("mahnwerk.cli.checks", "check"),
     "journal": ("mahnwerk.cli.journal", "app"),
     "payout": ("mahnwerk.cli.payouts", "app"),
+    "refund": ("mahnwerk.cli.refunds", "app"),
     "law": ("mahnwerk.cli.law", "app"),
 }
 """Name of each command → the module that holds it and its function or group there."""

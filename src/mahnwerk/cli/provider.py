@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import DAY_FORMATS, ActorOption, BookOption, JsonOption, day_of, open_book
 
 app = typer.Typer(help="Payment providers: Stripe, PayPal, Mollie.", no_args_is_help=True)
 AccountOption = Annotated[
     str, typer.Option("--account", help="Key of the provider account; not needed where there is one.")
 ]
-
-
-def _open(book: str, actor: str, *, create: bool = False) -> Any:
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor(), create=create)
 
 
 @app.command("add")
@@ -40,7 +30,7 @@ def add(
 
         STRIPE_API_KEY=… STRIPE_WEBHOOK_SECRET=… mahnwerk provider add stripe.yaml --book shop
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_accounts
 
     added = provider_accounts.add_file(opened, file)
@@ -61,7 +51,7 @@ def list_accounts(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk provider list --book shop
     """
-    opened = _open(book, "")
+    opened = open_book(book)
     from mahnwerk.usecases import provider_accounts
 
     rows = provider_accounts.overview(opened)
@@ -97,7 +87,7 @@ def link(
 
         mahnwerk provider link M-000042 --amount 50,00
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_links
 
     made = provider_links.make(opened, case, account=account, amount=amount, invoice_number=claim)
@@ -118,7 +108,7 @@ def payments(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk provider payments --book shop
     """
-    opened = _open(book, "")
+    opened = open_book(book)
     from mahnwerk.usecases import provider_refunds
 
     rows = provider_refunds.payments(opened)
@@ -162,7 +152,7 @@ def refund(
 
         mahnwerk provider refund pi_3Q… --amount 20,00 --reference return-17
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_refunds
 
     made = provider_refunds.refund(opened, payment, amount, account=account, reference=reference)
@@ -193,10 +183,10 @@ def reconcile(
 
         mahnwerk provider reconcile --book shop
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_reconciliation
 
-    reports = provider_reconciliation.reconcile(opened, on=output.day(on), account=account)
+    reports = provider_reconciliation.reconcile(opened, on=day_of(on), account=account)
     if as_json:
         output.emit_json(reports)
     else:

@@ -315,7 +315,7 @@ class InterestResult:
 
     interest_cents: int
     rows: tuple[dict[str, Any], ...]  # first_day, last_day, days, rate_ppm, interest_cents
-    sources: tuple[str, ...]
+    sources: tuple[str, ...]  # of the margin and the last base rate; says where one is unverified
     day_count: str
 
 
@@ -375,11 +375,7 @@ def interest_between(
     rows = interest_schedule(pl.DataFrame([span], schema=dict(SPANS)), index)
     shown = rows.select("first_day", "last_day", "days", "rate_ppm", "interest_cents")
     sources = (
-        law.parameter("interest.base_rate").statute,
-        law.parameter("interest.default_margin").statute,
-        law.value("interest.base_rate", last_day).reference,
-        law.value("interest.default_margin", margin_on).reference,
+        str(law.source("interest.default_margin", margin_on, rate_class)),
+        str(law.source("interest.base_rate", last_day)),
     )
-    return InterestResult(
-        int(rows["interest_cents"].sum()), tuple(shown.to_dicts()), tuple(dict.fromkeys(sources)), day_count
-    )
+    return InterestResult(int(rows["interest_cents"].sum()), tuple(shown.to_dicts()), sources, day_count)

@@ -26,7 +26,11 @@ CONSUMER_DAYS_MIN: Final = 7
 BUREAU_REACH: Final = 250
 """How many characters from the word a hint at a bureau must say that objecting stops it."""
 
-_AMOUNT: Final = re.compile(r"(?:€|EUR|CHF)\s?(\d[\d.,’']*)|(\d[\d.,’']*)\s?(?:€|EUR\b|Euro\b|CHF\b)")
+_AMOUNT: Final = re.compile(
+    # A number is read whole or not at all (the first sign not before it, no way back): a letter full of
+    # digits takes time by its length, not by its square.
+    r"(?:€|EUR|CHF)\s?+(\d[\d.,’']*+)|(?<![\d.,’'])[.,’']*+(\d[\d.,’']*+)\s?+(?:€|EUR\b|Euro\b|CHF\b)"
+)
 _SENTENCE_END: Final = re.compile(r"(?<!\b\d\.)(?<!\b\d\d\.)(?<=[.!?:])\s")
 _CAPITALS: Final = re.compile(r"(?<!\w)[A-ZÄÖÜ]{4,}(?!\w)")
 
@@ -144,7 +148,7 @@ def _third_party(letter: Letter) -> Iterator[Finding]:
             "rdg.authority", "Name, address and electronic contact of the authority are needed (Nr. 8)."
         )
     for each in letter.items:
-        if not each.ground.strip() or each.contract_on is None:
+        if not each.ground.strip() or (each.is_contract and each.contract_on is None):
             message = f"Invoice {each.invoice_number}: ground and date of the contract are missing (Nr. 2)."
             yield _refuse("rdg.ground", message, "Import them with the claim.")
 
@@ -246,7 +250,7 @@ def _is_iban(iban: str) -> bool:
 
 def known_amounts(letter: Letter) -> frozenset[int]:
     """Every amount, without its sign, that the statement behind the letter holds."""
-    amounts = {letter.demand_cents, letter.new_costs_cents, letter.surplus_cents}
+    amounts = {letter.demand_cents, letter.disputed_cents, letter.new_costs_cents, letter.surplus_cents}
     for items in (letter.items, letter.demanded_items):
         for name in ("principal_open_cents", "interest_open_cents", "costs_open_cents", "open_cents"):
             amounts.add(sum(getattr(item, name) for item in items))

@@ -66,7 +66,6 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         marketplace=_marketplace(context),
         note=context.one("closing/annex") if annex or legal else "",
         annex=annex,
-        annex_title=context.one("annex/title"),
         legal=legal,
         legal_title=context.one("legal/title") if legal else "",
         legal_note=context.one("legal/on_request") if legal else "",
@@ -131,7 +130,9 @@ def _info(context: Context) -> tuple[tuple[str, str], ...]:
 def _box(context: Context) -> Box:
     letter, values = context.letter, context.values
     if letter.template == "confirm_paid_in_full" or letter.demand_cents <= 0:
-        return Box(context.one("box/as_of"), context.one("box/label/none"), "")
+        if letter.disputed_cents:
+            return Box(context.one("items/sum_disputed"), values["disputed"], context.one("box/as_of"))
+        return Box(_capital(context.one("box/as_of")), context.one("box/label/none"), "")
     kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
     rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
     rows += [("purpose", values["rf_reference"])]
@@ -163,7 +164,7 @@ def _sections(context: Context) -> tuple[Section, ...]:
     for kind in _SECTIONS.get(letter.template, _DEMAND_SECTIONS):
         if (kind == "default" and not letter.triggers_default) or (kind == "offer" and letter.offer is None):
             continue
-        if kind == "pay" and letter.demand_cents <= 0:
+        if kind in ("pay", "hardship") and letter.demand_cents <= 0:
             continue
         path = f"steps/{letter.template}/next" if kind == "next" else f"sections/{kind}/text"
         paragraphs = (context.one(path),) if kind == "next" else context.all(path)

@@ -19,6 +19,19 @@ _STYLE: Final = (
     "h1{font-size:1.3rem}h2{font-size:1.05rem;margin-bottom:.2rem}"
     "dt{font-weight:600}dd{margin:0 0 .4rem}.url{overflow-wrap:anywhere}"
 )
+_LAYOUT: Final = (
+    "body{overflow-wrap:break-word}.box>:first-child{margin-top:0}.box>:last-child{margin-bottom:0}"
+    ".box strong{display:inline-block}td.r{white-space:nowrap}thead th{font-weight:600}"
+    "tfoot th{font-weight:400}tfoot .sum>*{font-weight:600}"
+    "@media(max-width:40rem){.wide{overflow:visible}thead{display:none}"
+    "table,tbody,tfoot,tbody tr{display:block}tbody tr{padding:.4rem 0;border-bottom:1px solid #8886}"
+    "tbody th,tbody td,tfoot tr{display:flex;justify-content:space-between;gap:1.5rem;text-align:right}"
+    "tbody th,tbody td{padding:.1rem 0;border:0;overflow-wrap:anywhere}"
+    "tbody th{font-weight:600}tbody td:empty{display:none}"
+    "tbody [data-of]::before{content:attr(data-of);font-weight:400;opacity:.8;text-align:left}"
+    "tfoot th,tfoot td{padding:.2rem 0;border:0}tfoot th{text-align:left}}"
+)
+"""On a narrow screen each row becomes a small list, its columns' names beside the values: nothing scrolls."""
 _BUTTON: Final = (
     "display:inline-block;padding:.7rem 1.3rem;border-radius:.4rem;background:#0b5563;color:#fff;"
     "font-weight:600;text-decoration:none"
@@ -129,9 +142,9 @@ def html_twin(document: Document) -> str:
         f'<!doctype html>\n<html lang="{document.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(document.subject)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(document.subject)}</title><style>{_STYLE}{_LAYOUT}</style></head>\n<body><main>\n"
         + "\n".join(body)
-        + "\n</body></html>\n"
+        + "\n</main></body></html>\n"
     )
 
 
@@ -145,22 +158,24 @@ def _button(document: Document) -> str:
 
 def _table_html(table: Table) -> str:
     def cell(tag: str, value: str, side: str, extra: str = "") -> str:
-        mark = ' class="r"' if side == "r" else ""
-        return f"<{tag}{mark}{extra}>{escape(value)}</{tag}>"
+        name = ' class="r"' if side == "r" else ""
+        return f"<{tag}{name}{extra}>{escape(value)}</{tag}>"
+
+    def row_html(row: tuple[str, ...]) -> str:
+        named = [f' data-of="{escape(name)}"' for name in table.head]
+        named[0] += ' scope="row"'
+        tags = ("th", *("td" for _ in row[1:]))
+        return "".join(map(cell, tags, row, table.align, named))
 
     head = "".join(
         cell("th", value, side, ' scope="col"') for value, side in zip(table.head, table.align, strict=True)
     )
-    rows = "".join(
-        "<tr>"
-        + cell("th", row[0], table.align[0], ' scope="row"')
-        + "".join(cell("td", value, side) for value, side in zip(row[1:], table.align[1:], strict=True))
-        + "</tr>"
-        for row in table.rows
-    )
+    rows = "".join(f"<tr>{row_html(row)}</tr>" for row in table.rows)
     span = f' colspan="{len(table.head) - 1}" scope="row"'
+    mark = ' class="sum"'
     sums = "".join(
-        f"<tr>{cell('th', label, 'r', span)}{cell('td', amount, 'r')}</tr>" for label, amount, _ in table.sums
+        f"<tr{mark if strong else ''}>{cell('th', label, 'r', span)}{cell('td', amount, 'r')}</tr>"
+        for label, amount, strong in table.sums
     )
     intro = f"<p>{escape(table.intro)}</p>" if table.intro else ""
     return (

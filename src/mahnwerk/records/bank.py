@@ -2,6 +2,7 @@
 
 ensure_account(tenant_id, account, creditor_id, *, at) -> account_id
 record_statement(tenant_id, account_id, head, entries, *, at) -> Recorded
+lock(tenant_id, entry_ids) -> bool                              whether all are open still
 settle(tenant_id, entry_id, state, **columns) -> bool          compare and swap out of the open states
 learn(tenant_id, payer_id, case_id, *, is_confirmed, at)
 """
@@ -282,6 +283,16 @@ def iban_of(tenant_id: int, account: BankAccount) -> str:
     """The account's IBAN or number, decrypted."""
     key = crypto.tenant_key(tenant_id, "file")
     return crypto.decrypt(key, account.iban_payload, f"account|{tenant_id}".encode()).decode()
+
+
+def lock(tenant_id: int, entry_ids: Sequence[int]) -> bool:
+    """Keep these entries to ourselves until the transaction ends; False if one is open no more.
+
+    Entries before cases, and entries by their ids: who keeps this order waits, and never in a circle.
+    """
+    rows = BankEntry.objects.select_for_update().filter(tenant_id=tenant_id, id__in=list(entry_ids))
+    states = rows.order_by("id").values_list("state", flat=True)
+    return all(state in OPEN for state in states)
 
 
 def settle(tenant_id: int, entry_id: int, state: EntryState, **columns: Any) -> bool:

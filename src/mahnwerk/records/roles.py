@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from mahnwerk.records import guards
 
 APP_ROLE = "mahnwerk_app"
-MAY_DELETE = ("blind_indexes", "message_items")
+MAY_DELETE = ("blind_indexes", "message_items", "known_payers", "match_proposals")
 MAY_UPDATE = (
     "tenants",
     "creditors",
@@ -36,6 +36,12 @@ MAY_UPDATE = (
     "provider_payments",
     "provider_events",
     "provider_refunds",
+    "bank_entries",
+    "payers",
+    "known_payers",
+    "match_proposals",
+    "debit_mandates",
+    "refunds",
 )
 
 

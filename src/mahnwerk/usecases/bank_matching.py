@@ -14,17 +14,14 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_returns, clock
+from mahnwerk.usecases import bank_returns, clock, refund_files
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
 from mahnwerk.usecases.opening import OpenBook
 
 SETTINGS: Final = matching.MatchSettings(books_part_payments=True)
-DEBTOR_MONEY: Final = ("transfer_in", "direct_debit_in", "card", "cash", "other")
-"""Kinds of incoming money that may be a debtor's."""
 BACK: Final = ("return", "reversal")
-SURE_OF_SETTLED: Final = ("reference_found", "amount_fits")
 
 
 @dataclass
@@ -89,7 +86,11 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         summary.ignored += 1
         return True
     if row.kind in BACK:
-        _wait(book, entry, "own_payment_came_back", None)
+        if refund_files.came_back(book, entry):
+            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_came_back")
+            summary.ignored += 1
+        else:
+            _wait(book, entry, "own_payment_came_back", None)
         return True
     return False
 

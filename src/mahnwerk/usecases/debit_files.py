@@ -376,5 +376,6 @@ def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int
                 recorded_at=clock.now(),
             )
             booked += 1
-        note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
+        if booked:
+            note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
     return booked, there

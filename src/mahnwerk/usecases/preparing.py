@@ -136,6 +136,7 @@ class _Workshop:
     channels: Channels
     cases: Mapping[int, Mapping[str, Any]]
     references: Mapping[int, str]
+    contracts: Mapping[int, dt.date]
 
     @classmethod
     def open(cls, opened: OpenBook, on: dt.date, message_ids: Sequence[int], channels: Channels) -> _Workshop:
@@ -157,6 +158,7 @@ class _Workshop:
             channels=channels,
             cases={row["case_id"]: row for row in cases.cases.iter_rows(named=True)},
             references=dict(Case.objects.filter(id__in=case_ids).values_list("id", "rf_reference")),
+            contracts=load.contract_dates(opened.tenant_id, case_ids),
         )
 
     def ask(self, message: Message) -> _Wanted | Refusal:
@@ -201,6 +203,7 @@ class _Workshop:
                 self.creditors[case["creditor_id"]],
                 self.procedures[wanted.measure["procedure"]],
                 self.references[wanted.message.case_id],
+                self.contracts,
                 links.url_of(wanted.message.case_id),
             )
         except (Incomplete, LetterError) as error:
@@ -322,7 +325,7 @@ def file_key(message: Message, case_reference: str) -> str:
 def costs_of(measure: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, int]]:
     """What this message costs, per claim: the letter's fee split by what is open, and lump sums.
 
-    Split in cents so that the parts add up (decision 9). Only claims that climb to the message's own step
+    Split in cents so that the parts add up (decision 0003). Only claims that climb to the message's own step
     bear it: they are in default, or the kernel would not have charged. A newer invoice that stands in the
     same letter with its first friendly reminder bears nothing.
     """
