@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from tests.records import worlds
 from tests.records.worlds import NOW, claim_row
 
-from mahnwerk.records import guards, persons, start_check, tenancy
+from mahnwerk.records import guard_rules, persons, start_check, tenancy
 
 BY_ITSELF = {"tenants", "tenant_keys", "person_keys"}
 """Tables without a tenant's wall: the list of tenants, and the key store, which is another database."""
@@ -18,21 +18,21 @@ def test_guards_are_in_the_database(db: None) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            assert {name for (name,) in cursor.fetchall()} == {t.name for t in guards.TRIGGERS}
-            for table in guards.TENANT_TABLES:
+            assert {name for (name,) in cursor.fetchall()} == {t.name for t in guard_rules.TRIGGERS}
+            for table in guard_rules.TENANT_TABLES:
                 cursor.execute(f"SELECT count(DISTINCT id) FROM pragma_foreign_key_list('{table}')")
-                expected = len([1 for source, *_ in guards.FOREIGN_KEYS if source == table])
+                expected = len([1 for source, *_ in guard_rules.FOREIGN_KEYS if source == table])
                 assert cursor.fetchone()[0] == expected, table
         else:
             cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
             names = {name for (name,) in cursor.fetchall()}
-            assert names == {t.name for t in guards.TRIGGERS} | {
-                f"{t}_no_truncate" for t in guards.NO_TRUNCATE
+            assert names == {t.name for t in guard_rules.TRIGGERS} | {
+                f"{t}_no_truncate" for t in guard_rules.NO_TRUNCATE
             }
             cursor.execute("SELECT count(*) FROM pg_constraint WHERE contype = 'f'")
-            assert cursor.fetchone()[0] == len(guards.FOREIGN_KEYS)
+            assert cursor.fetchone()[0] == len(guard_rules.FOREIGN_KEYS)
             cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
-            assert {name for (name,) in cursor.fetchall()} == set(guards.TENANT_TABLES)
+            assert {name for (name,) in cursor.fetchall()} == set(guard_rules.TENANT_TABLES)
 
 
 def test_both_databases_keep_what_they_commit(db: None) -> None:
@@ -50,10 +50,10 @@ def tenant_tables() -> set[str]:
 
 def test_every_table_with_a_tenant_is_walled_and_points_within_its_tenant() -> None:
     models = {model._meta.db_table: model for model in apps.get_app_config("records").get_models()}
-    assert tenant_tables() == set(guards.TENANT_TABLES)
+    assert tenant_tables() == set(guard_rules.TENANT_TABLES)
     guarded = {
         (table, column)
-        for table, columns, *_ in guards.FOREIGN_KEYS
+        for table, columns, *_ in guard_rules.FOREIGN_KEYS
         if len(columns) > 1
         for column in columns
     }
@@ -86,7 +86,7 @@ def test_append_only_tables_refuse_what_changes_them(db: None, tenant_id: int) -
     worlds.import_rows(tenant_id, claim_row(2))
     tenancy.set_tenant(tenant_id)
     with connection.cursor() as cursor:
-        for table in guards.APPEND_ONLY:
+        for table in guard_rules.APPEND_ONLY:
             cursor.execute(f"SELECT count(*) FROM {table}")
             if cursor.fetchone()[0] == 0:
                 continue  # a row trigger needs a row; that the trigger is there says the test above

@@ -9,7 +9,7 @@ from tests.records.worlds import NOW, TODAY, claim_row
 
 from mahnwerk.records import facts, load, roles, tenancy
 from mahnwerk.records.book import ensure_tenant
-from mahnwerk.records.guards import TENANT_TABLES
+from mahnwerk.records.guard_rules import TENANT_TABLES
 from mahnwerk.records.models import Case, Claim, Creditor, Feed
 
 postgres = pytest.mark.skipif(

@@ -13,9 +13,9 @@ from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.frames import Role
 from mahnwerk.kernel.plans import CLAUSES
-from mahnwerk.records.models import AuditEntry, Fact, InstalmentPlan
+from mahnwerk.records.models import AuditEntry, Fact, InstalmentPlan, PayLink
 from mahnwerk.records.models import PlanOffer as OfferRow
-from mahnwerk.usecases import cases, plan_reminders, plans
+from mahnwerk.usecases import cases, plan_reminders, plans, provider_accounts, provider_links
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.plan_asks import read_ask
 
@@ -159,3 +159,27 @@ def test_a_reminder_is_told_once_and_only_when_something_is_missed(world: PlanWo
     with pytest.raises(BadInput, match="no way to tell"):
         plan_reminders.remind(world.book, world.reference, channel="pigeon", on=day)
     assert AuditEntry.objects.filter(action="plan_remind").count() == 1
+
+
+def test_a_reminder_names_a_link_for_what_is_missing_and_no_more(
+    world: PlanWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAHNWERK_PUBLIC_URL", "https://pay.example.org")
+    monkeypatch.setenv("MOLLIE_API_KEY", "test_mollie")
+    file, day = tmp_path / "mollie.yaml", date(2026, 4, 20)
+    file.write_text("key: m\nprovider: mollie\ncreditor: shop\nsecrets: {api_key: MOLLIE_API_KEY}\n")
+    provider_accounts.add_file(world.book, file)
+    plans.agree(world.book, world.reference, ask=read_ask("50"), on=DAY)
+    shown = plan_reminders.remind(world.book, world.reference, on=day, dry_run=True)
+    assert not PayLink.objects.exists()
+    told = plan_reminders.remind(world.book, world.reference, channel="email", on=day)
+    again = plan_reminders.remind(world.book, world.reference, channel="email", on=day)
+    link = PayLink.objects.get()
+    assert link.amount_cents == told.missing_cents == 5_000
+    assert shown.pay_url == told.pay_url == again.pay_url == f"https://pay.example.org/pay/{link.public_id}"
+    assert told.text.endswith(f"\nOnline zahlen: {told.pay_url}")
+    with world.on(day):
+        assert provider_links.page(link.public_id).amount_cents == 5_000
+    world.pays(day, "290,00")
+    with world.on(day):
+        assert 0 < provider_links.page(link.public_id).amount_cents < 5_000

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from django.db import connections, transaction
 
-from mahnwerk.records import guards
+from mahnwerk.records import guard_rules
 
 APP_ROLE = "mahnwerk_app"
 MAY_DELETE = ("blind_indexes", "message_items", "known_payers", "match_proposals")
@@ -47,7 +47,7 @@ MAY_UPDATE = (
 
 def statements(role: str = APP_ROLE) -> list[str]:
     """The SQL that gives the role its rights."""
-    tables = ("tenants", *guards.TENANT_TABLES)
+    tables = ("tenants", *guard_rules.TENANT_TABLES)
     made = [f"REVOKE ALL ON {table} FROM {role}" for table in tables]
     for table in tables:
         rights = ["SELECT", "INSERT"]

@@ -51,7 +51,9 @@ def pages() -> str:
     return os.environ.get(PUBLIC_URL, "").rstrip("/")
 
 
-def of_cases(book: OpenBook, cases: Iterable[Mapping[str, Any]]) -> LetterLinks:
+def of_cases(
+    book: OpenBook, cases: Iterable[Mapping[str, Any]], sums: Mapping[int, int] | None = None
+) -> LetterLinks:
     """The link of each case whose creditor has an account that stands in letters; keeps nothing.
 
     Asks the database twice, however many cases there are; once where no creditor has an account, and not at
@@ -60,12 +62,18 @@ def of_cases(book: OpenBook, cases: Iterable[Mapping[str, Any]]) -> LetterLinks:
     Parameters
     ----------
     cases : rows of CASES
+    sums : case → the link's own sum in cents; others are worth what is asked for when they are used
     """
     if not (address := pages()):
         return LetterLinks()
     accounts = _accounts(book)
     wishes = [
-        records.Wish(accounts[case["creditor_id"]], case["case_id"], case["currency"])
+        records.Wish(
+            accounts[case["creditor_id"]],
+            case["case_id"],
+            case["currency"],
+            amount_cents=(sums or {}).get(case["case_id"]),
+        )
         for case in cases
         if case["creditor_id"] in accounts
     ]

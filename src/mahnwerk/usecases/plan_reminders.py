@@ -19,9 +19,11 @@ from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.plans import PlanState
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, InstalmentPlan, PlanReminder
+from mahnwerk.usecases import letter_links
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput
+from mahnwerk.usecases.letter_links import MIN_CENTS, LetterLinks
 from mahnwerk.usecases.opening import OpenBook
 
 WORDS: Final = {
@@ -40,6 +42,9 @@ WORDS: Final = {
 }
 
 
+PAY: Final = {"de": "Online zahlen: {url}", "en": "Pay online: {url}"}
+
+
 @dataclass(frozen=True)
 class Reminder:
     """A friendly reminder of a missed instalment, as told or to be told."""
@@ -51,6 +56,8 @@ class Reminder:
     answer_by: dt.date
     text: str
     is_recorded: bool
+    pay_url: str = ""
+    """Where what is missing can be paid; "" = the creditor has no such page."""
 
 
 def remind(
@@ -88,9 +95,13 @@ def remind(
     until = day + dt.timedelta(days=terms.OFFER_DAYS)
     evidence = decided(book, day, loaded).evidence
     whose = turns.turn(live, loaded.claims, loaded.instalments, evidence, day)
-    told = False
+    told, missed = False, {case_id: found["missed_cents"]}
+    links = LetterLinks()
+    if found["missed_cents"] >= MIN_CENTS:
+        links = letter_links.of_cases(book, loaded.cases.to_dicts(), missed)
     if not dry_run and plan.id in whose.wanted["plan_id"]:
         with transaction.atomic():
+            letter_links.keep(book, links.by_case.values())
             _, told = PlanReminder.objects.get_or_create(
                 tenant_id=book.tenant_id,
                 plan_id=plan.id,
@@ -108,8 +119,18 @@ def remind(
         until=f"{until:%d.%m.%Y}",
         reference=row.rf_reference,
     )
+    url = links.url_of(case_id)
+    if url:
+        text += "\n" + PAY.get(row.language, PAY["de"]).format(url=url)
     return Reminder(
-        row.case_reference, row.language, found["missed_cents"], found["missing_since"], until, text, told
+        row.case_reference,
+        row.language,
+        found["missed_cents"],
+        found["missing_since"],
+        until,
+        text,
+        told,
+        url,
     )
 
 

@@ -109,7 +109,13 @@ def prepare(book: OpenBook, on: dt.date, message_ids: Sequence[int], channels: C
             wanted.append(asked)
     drafts: list[_Draft] = []
     accounts = workshop.accounts(wanted)
-    links = letter_links.of_cases(book, [workshop.cases[one.message.case_id] for one in wanted])
+    # A plan's reminder asks for what is missed; other links are worth what is asked for when they are used.
+    missed = {
+        one.message.case_id: one.measure["demanded_cents"]
+        for one in wanted
+        if one.measure["step_id"] == PLAN_REMINDER
+    }
+    links = letter_links.of_cases(book, [workshop.cases[one.message.case_id] for one in wanted], missed)
     for one in wanted:
         made = workshop.draft(one, accounts[one.message.case_id], links)
         if isinstance(made, Refusal):

@@ -1,7 +1,7 @@
 """The tables. Every one but the two of the key store carries `tenant_id`, in every unique key as well.
 
 All ids are made by the application (ids.py). What no model can say – composite foreign keys, append-only
-tables, row-level security – is in guards.py. The class of each column is in field_classes.py.
+tables, row-level security – is in guard_rules.py. The class of each column is in field_classes.py.
 """
 
 from mahnwerk.records.models.bank import (
