@@ -59,11 +59,14 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("postings", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("postings", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("money_postings", ("tenant_id",), "tenants", ("id",)),
+    ("money_postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("closed_periods", ("tenant_id",), "tenants", ("id",)),
     ("payout_terms", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("payouts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("payouts", ("tenant_id", "terms_id"), "payout_terms", ("tenant_id", "id")),
     ("payout_items", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("payout_returns", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
     ("bank_accounts", ("tenant_id",), "tenants", ("id",)),
     ("bank_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("bank_statements", ("tenant_id", "account_id"), "bank_accounts", ("tenant_id", "id")),
@@ -110,9 +113,11 @@ APPEND_ONLY = {
     "debit_orders": "an order handed out is never changed",
     "debit_statuses": "a status is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
+    "money_postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
     "payouts": "a payout is never changed",
+    "payout_returns": "what became of a payout is never changed",
     "payout_items": "what a payout covers is never changed",
 }
 
@@ -177,16 +182,20 @@ def _person_triggers() -> list[Trigger]:
 
 def _money_triggers() -> list[Trigger]:
     """What the journal, banks, providers and mandates told stays told."""
-    return [
+    closed = [
         Trigger(
-            "postings_not_into_closed_periods",
-            "postings",
+            f"{table}_not_into_closed_periods",
+            table,
             "INSERT",
             "nothing is posted into a closed period; post on a later day",
             "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
             "AND p.until_on >= NEW.posted_on)",
             True,
-        ),
+        )
+        for table in ("postings", "money_postings")
+    ]
+    return [
+        *closed,
         Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
         Trigger(
             "bank_entries_content_stays",

@@ -14,7 +14,7 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_returns, clock
+from mahnwerk.usecases import bank_outgoing, bank_returns, clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
@@ -62,6 +62,7 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     for entry in rows:
         if entry.row.amount_cents < 0 and entry.row.kind in BACK:
             bank_returns.take_back(book, entry)
+    bank_outgoing.explain(book)
     left = {r.entry_no: r.state for r in BankEntry.objects.filter(
         tenant_id=book.tenant_id, id__in=[entry.row.id for entry in rows])}  # fmt: skip
     summary.proposed = sum(state == EntryState.PROPOSED for state in left.values())
@@ -89,7 +90,10 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         summary.ignored += 1
         return True
     if row.kind in BACK:
-        _wait(book, entry, "own_payment_came_back", None)
+        if bank_outgoing.came_back(book, entry):
+            summary.ignored += 1
+        else:
+            _wait(book, entry, "own_payment_came_back", None)
         return True
     return False
 

@@ -21,7 +21,15 @@ from mahnwerk.records.models.cases import (
     Designation,
     Fact,
 )
-from mahnwerk.records.models.journal import ClosedPeriod, Payout, PayoutItem, PayoutTerms, Posting
+from mahnwerk.records.models.journal import (
+    ClosedPeriod,
+    MoneyPosting,
+    Payout,
+    PayoutItem,
+    PayoutReturn,
+    PayoutTerms,
+    Posting,
+)
 from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
 from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
 from mahnwerk.records.models.plans import (
@@ -77,11 +85,13 @@ __all__ = [
     "Message",
     "MessageItem",
     "MessageState",
+    "MoneyPosting",
     "PayLink",
     "Payer",
     "PaymentIntent",
     "Payout",
     "PayoutItem",
+    "PayoutReturn",
     "PayoutTerms",
     "Permit",
     "Person",
