@@ -21,8 +21,6 @@ PRINCIPAL_CENTS_MAX: Final = 10**13
 """Largest amount of one claim: 100 milliard euro. Bounds every product in Int128."""
 RATE_PPM_MAX: Final = 1_000_000
 """Largest yearly rate: 100 per cent."""
-DAYS_MAX: Final = 40_000
-"""Longest span: a title of 30 years, three times over."""
 
 Schema = Mapping[str, Any]
 

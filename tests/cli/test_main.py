@@ -139,12 +139,12 @@ def test_a_procedure_is_checked_without_a_book(tmp_path: Path) -> None:
 def test_a_defect_tells_its_place_and_nobodys_data(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from mahnwerk.cli import run as run_commands
+    from mahnwerk.cli import options
 
     def broken() -> None:
         raise RuntimeError("Anna Abel, Weg 1")
 
-    monkeypatch.setattr(run_commands, "default_actor", broken)
+    monkeypatch.setattr(options, "default_actor", broken)
     result = CliRunner().invoke(app, ["run-day", "--book", "nowhere"])
     assert result.exit_code == 5
     assert "RuntimeError at " in result.output

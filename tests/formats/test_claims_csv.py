@@ -221,7 +221,7 @@ def test_formulas_stay_data_and_the_reject_file_disarms_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", " =1+1", "\t=1", "＝1+1", "+49 341 555", "-x", "@x", "'=1", "a,=1+1"]
+    "cell", ["=1+1", " =1+1", "\t=1", "＝1+1", "+49341-555", "-x", "@x", "'=1", "a,=1+1"]
 )
 def test_no_cell_of_a_reject_file_runs_in_a_spreadsheet(cell: str) -> None:
     result = read(HEADER, changed("Nachname", f'"{cell}"').replace("R-1;", ";"))

@@ -60,3 +60,18 @@ def test_every_decision_fits_on_a_page() -> None:
         p.name for p in (ROOT / "docs" / "decisions").glob("[0-9]*.md") if len(p.read_text("utf-8")) > 6500
     ]
     assert not long, f"split these decisions: {long}"
+
+
+def test_every_decision_is_listed_and_every_mention_leads_to_one() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text("utf-8")
+    pages = {path.name for path in folder.glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\(([^)]+\.md)\)", index)) == pages
+    numbers = {name[:4] for name in pages}
+    told = [
+        f"{path.relative_to(ROOT)}: {number}"
+        for path in SRC.rglob("*.py")
+        for number in re.findall(r"\b[Dd]ecisions? (\d+)", path.read_text("utf-8"))
+        if number not in numbers
+    ]
+    assert not told, f"decisions that docs/decisions does not have: {told}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
@@ -42,6 +42,44 @@ def raw(name: str) -> dict[str, Any]:
     path = SHIPPED / f"{name}.yaml"
     mapping: dict[str, Any] = strict_yaml.load(path.read_text(encoding="utf-8"), path.name)
     return mapping
+
+
+Spoil = Callable[[dict[str, Any]], Any]
+"""What makes a procedure's mapping wrong in one place."""
+
+
+def put(*path: Any, value: Any) -> Spoil:
+    """Spoil by writing `value` at that place."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        target: Any = mapping
+        for part in path[:-1]:
+            target = target[part]
+        target[path[-1]] = value
+
+    return spoil
+
+
+def drop(*path: Any) -> Spoil:
+    """Spoil by leaving that place out."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        target: Any = mapping
+        for part in path[:-1]:
+            target = target[part]
+        del target[path[-1]]
+
+    return spoil
+
+
+def both(*spoils: Spoil) -> Spoil:
+    """One after the other."""
+
+    def spoil(mapping: dict[str, Any]) -> None:
+        for one in spoils:
+            one(mapping)
+
+    return spoil
 
 
 CONSUMERS = "consumers@2026-11"

@@ -381,6 +381,14 @@ class TestSurplus:
         assert due.allocations.filter(claim_id=102)["fact_no"].to_list() == [50]
         assert due.balances["paid_cents"].to_list() == [10_000, 5_000]
 
+    @pytest.mark.parametrize("kind", [FactKind.WRITE_OFF, FactKind.DEFERRAL_GRANTED])
+    def test_a_claim_forgiven_or_deferred_takes_none_of_it(self, kind: FactKind) -> None:
+        three = [claim(1, principal_cents=20_000), claim(2, issued_on=LATER), claim(3, principal_cents=1_000)]
+        facts = [fact(1, kind, DUE, claim_id=101), fact(60, FactKind.CREDIT_NOTE, DUE, 6_000, claim_id=103)]
+        due = run(three, facts, LATER + timedelta(days=14))
+        assert principals(due)[1:] == [5_000, 0]
+        assert due.surplus.is_empty()
+
     def test_a_named_claim_is_paid_before_it_exists(self) -> None:
         facts = [pay(10_000, DUE, claim_id=102)]
         assert principals(run([claim(1), claim(2, issued_on=LATER)], facts, DUE)) == [10_000, 0]

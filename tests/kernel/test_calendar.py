@@ -75,6 +75,15 @@ def test_next_and_added_days() -> None:
         calendar.add_working_days(date(2026, 11, 21), -1, "BE")
 
 
+def test_month_ends() -> None:
+    later = calendar.plus_months
+    assert later(date(2024, 8, 31), 6) == date(2025, 2, 28)
+    assert later(date(2024, 12, 15), 1) == date(2025, 1, 15)
+    assert [later(date(2027, 1, 31), months).day for months in range(3)] == [31, 28, 31]
+    assert calendar.plus_years(date(2024, 2, 29), 3) == date(2027, 2, 28)
+    assert calendar.plus_years(date(2024, 2, 29), 4) == date(2028, 2, 29)
+
+
 def test_land_is_read_kindly_and_refused_clearly() -> None:
     assert calendar.check_land("DE-be") == "BE"
     assert calendar.check_land(" ") is None

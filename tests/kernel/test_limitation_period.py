@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mahnwerk.kernel.calendar import next_working_day
+from mahnwerk.kernel.calendar import next_working_day, plus_years
 from mahnwerk.kernel.limitation_period import (
     Suspension,
     limitation_of,
     negotiation,
     payment_order,
     periods_of,
-    plus_months,
-    plus_years,
 )
 from mahnwerk.law import LawGap, load_laws
 
@@ -118,13 +116,6 @@ def test_knowledge_later_than_the_claim_and_the_long_stop() -> None:
 def test_law_before_the_reform_is_a_gap() -> None:
     with pytest.raises(LawGap, match=r"limitation\.regular_years"):
         periods_of(LAWS["de"], D("2001-12-31"))
-
-
-def test_month_ends() -> None:
-    assert plus_months(D("2024-08-31"), 6) == D("2025-02-28")
-    assert plus_years(D("2024-02-29"), 3) == D("2027-02-28")
-    assert plus_years(D("2024-02-29"), 4) == D("2028-02-29")
-    assert plus_months(D("2024-12-15"), 1) == D("2025-01-15")
 
 
 # --- slow twin --------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from mahnwerk.kernel.permits import (
     Permit,
     keys_of,
     of_plan,
-    permit_for,
     permits,
     ruleset_hash,
 )
@@ -30,7 +29,7 @@ def _key(plan: DayPlan, case_id: int = 1) -> MeasureKey:
 
 
 def _ask(story: Story, key: MeasureKey, on: date = ON) -> Permit:
-    return permit_for(1, story.book(), laws(), on, shipped(), key)
+    return permits(story.book(), laws(), on, shipped(), [key])[1]
 
 
 def test_what_the_plan_wants_is_granted_with_every_rule_answered() -> None:
@@ -122,12 +121,6 @@ def test_an_unknown_case_is_denied_by_default() -> None:
     assert not any(ok for _, ok, _ in permit.answers)
 
 
-def test_a_permit_is_asked_for_the_case_of_the_message() -> None:
-    key = _key(simple().plan(ON))
-    with pytest.raises(ValueError, match="of case 1, the permit was asked for case 2"):
-        permit_for(2, simple().book(), laws(), ON, shipped(), key)
-
-
 def test_plan_and_seal_never_disagree() -> None:
     story = (
         simple()
@@ -147,7 +140,7 @@ def test_plan_and_seal_never_disagree() -> None:
         alone = story.book()
         mine = pl.col("case_id") == case_id
         alone = replace(alone, cases=alone.cases.filter(mine), claims=alone.claims.filter(mine))
-        assert permit_for(case_id, alone, laws(), ON, shipped(), key) == planned[case_id]
+        assert permits(alone, laws(), ON, shipped(), [key])[case_id] == planned[case_id]
 
 
 def test_the_ruleset_hash_changes_with_the_procedures() -> None:

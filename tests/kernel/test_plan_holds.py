@@ -15,6 +15,7 @@ from tests.kernel.dunning_books import DUE, held, laws, outcome, simple
 from mahnwerk.frames import FactKind, HeldReason
 from mahnwerk.kernel import plans
 from mahnwerk.kernel.allocation import replay
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import plan_day
 
 AGREED = date(2026, 4, 1)
@@ -24,7 +25,7 @@ K = FactKind
 
 def instalments(rate: int = 0, count: int = 4, amount: int = 2_500, case_id: int = 1) -> pl.DataFrame:
     rows = [
-        (case_id, 7, "plan-1", n, plans.month_later(FIRST, n - 1), amount, 7, AGREED, rate, True, None)
+        (case_id, 7, "plan-1", n, plus_months(FIRST, n - 1), amount, 7, AGREED, rate, True, None)
         for n in range(1, count + 1)
     ]
     return pl.DataFrame(rows, schema=dict(plans.INSTALMENTS), orient="row")

@@ -1,84 +1,51 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
 
 import pytest
-from tests.kernel.dunning_books import raw
+from tests.kernel.dunning_books import Spoil, both, drop, put, raw
 
 from mahnwerk.kernel.procedure_reader import ProcedureError, Reader
 from mahnwerk.kernel.procedures import parse_procedure
 
-Spoil = Callable[[dict[str, Any]], Any]
-
-
-def _set(*path: Any, value: Any) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        target: Any = mapping
-        for part in path[:-1]:
-            target = target[part]
-        target[path[-1]] = value
-
-    return spoil
-
-
-def _drop(*path: Any) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        target: Any = mapping
-        for part in path[:-1]:
-            target = target[part]
-        del target[path[-1]]
-
-    return spoil
-
-
-def _both(*spoils: Spoil) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        for one in spoils:
-            one(mapping)
-
-    return spoil
-
-
 MALFORMED: list[tuple[Spoil, str]] = [
-    (_set("tolerence_cents", value=3), r"f\.tolerence_cents: unknown key; did you mean tolerance_cents\?"),
+    (put("tolerence_cents", value=3), r"f\.tolerence_cents: unknown key; did you mean tolerance_cents\?"),
     (
-        _both(_drop("tolerance_cents"), _set("tolerence_cents", value=3)),
+        both(drop("tolerance_cents"), put("tolerence_cents", value=3)),
         r"f\.tolerance_cents: missing.*found tolerence_cents",
     ),
-    (_drop("steps"), r"f\.steps: missing"),
-    (_set("steps", value=[]), r"f\.steps: must be a list with at least one entry"),
-    (_set("steps", value=["upcoming"]), r"f\.steps\[0\]: is text, must be keys with values"),
+    (drop("steps"), r"f\.steps: missing"),
+    (put("steps", value=[]), r"f\.steps: must be a list with at least one entry"),
+    (put("steps", value=["upcoming"]), r"f\.steps\[0\]: is text, must be keys with values"),
     (
-        _set("steps", 0, "channels", value=["e-mail"]),
+        put("steps", 0, "channels", value=["e-mail"]),
         r"f\.steps\[0\]\.channels\[0\]: 'e-mail' is unknown; did you mean email",
     ),
-    (_set("steps", 0, "channels", value=[]), r"f\.steps\[0\]\.channels: is empty"),
-    (_set("steps", 0, "channels", value=["post", "post"]), r"names one twice"),
-    (_set("steps", 0, "when", value={"days_after_dew": 1}), r"did you mean days_after_due\?"),
-    (_set("steps", 0, "when", value={"days_after_due": 1, "days_before_due": 1}), r"needs exactly one of"),
-    (_set("steps", 1, "when", "days_after_due", value=1.5), r"is a fraction, must be a whole number 0…400"),
-    (_set("steps", 1, "when", "days_after_due", value=401), r"401 is outside 0…400"),
+    (put("steps", 0, "channels", value=[]), r"f\.steps\[0\]\.channels: is empty"),
+    (put("steps", 0, "channels", value=["post", "post"]), r"names one twice"),
+    (put("steps", 0, "when", value={"days_after_dew": 1}), r"did you mean days_after_due\?"),
+    (put("steps", 0, "when", value={"days_after_due": 1, "days_before_due": 1}), r"needs exactly one of"),
+    (put("steps", 1, "when", "days_after_due", value=1.5), r"is a fraction, must be a whole number 0…400"),
+    (put("steps", 1, "when", "days_after_due", value=401), r"401 is outside 0…400"),
     (
-        _set("steps", 1, "pay_by_days", value="14"),
+        put("steps", 1, "pay_by_days", value="14"),
         r"f\.steps\[1\]\.pay_by_days: is text, must be a whole number",
     ),
-    (_set("steps", 1, "is_dunning", value="no"), r"is text, must be true or false"),
-    (_set("steps", 1, "level", value=True), r"is true/false, must be a whole number"),
-    (_set("steps", 2, "id", value="payment_reminder"), r"f\.steps\[2\]\.id: payment_reminder is there twice"),
-    (_set("steps", 2, "id", value="Zweite Mahnung"), r"must be lower-case letters"),
-    (_set("title", value={"de": "x"}), r"f\.title\.en: missing"),
-    (_set("title", "en", value=" "), r"f\.title\.en: is empty"),
-    (_set("version", value=2026), r"f\.version: is 2026, must be a date in quotes"),
-    (_set("valid_from", value="30.2.2026"), r"f\.valid_from: is '30\.2\.2026', must be a date"),
-    (_set("audience", value="consumer"), r"did you mean consumers\?"),
-    (_drop("presumed_delivery_working_days", "post"), r"f\.presumed_delivery_working_days\.post: missing"),
-    (_set("letter_cost_cents", "fax", value=1), r"f\.letter_cost_cents\.fax: unknown key"),
-    (_set("letter_cost_cents", "post", value=-1), r"-1 is outside"),
-    (_set("at_end", "propose", value="handover"), r"did you mean hand_over\?"),
-    (_set("at_end", "when", value=3), r"f\.at_end\.when: unknown key"),
+    (put("steps", 1, "is_dunning", value="no"), r"is text, must be true or false"),
+    (put("steps", 1, "level", value=True), r"is true/false, must be a whole number"),
+    (put("steps", 2, "id", value="payment_reminder"), r"f\.steps\[2\]\.id: payment_reminder is there twice"),
+    (put("steps", 2, "id", value="Zweite Mahnung"), r"must be lower-case letters"),
+    (put("title", value={"de": "x"}), r"f\.title\.en: missing"),
+    (put("title", "en", value=" "), r"f\.title\.en: is empty"),
+    (put("version", value=2026), r"f\.version: is 2026, must be a date in quotes"),
+    (put("valid_from", value="30.2.2026"), r"f\.valid_from: is '30\.2\.2026', must be a date"),
+    (put("audience", value="consumer"), r"did you mean consumers\?"),
+    (drop("presumed_delivery_working_days", "post"), r"f\.presumed_delivery_working_days\.post: missing"),
+    (put("letter_cost_cents", "fax", value=1), r"f\.letter_cost_cents\.fax: unknown key"),
+    (put("letter_cost_cents", "post", value=-1), r"-1 is outside"),
+    (put("at_end", "propose", value="handover"), r"did you mean hand_over\?"),
+    (put("at_end", "when", value=3), r"f\.at_end\.when: unknown key"),
 ]
 
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.kernel.dunning_books import laws, raw, shipped
+from tests.kernel.dunning_books import Spoil, both, drop, laws, put, raw, shipped
 
 from mahnwerk.kernel.procedures import (
     Finding,
@@ -17,7 +16,6 @@ from mahnwerk.kernel.procedures import (
     procedure_hash,
 )
 
-Spoil = Callable[[dict[str, Any]], Any]
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "procedures.md"
 
 
@@ -77,99 +75,71 @@ def test_the_hash_follows_the_content_not_the_order_of_keys() -> None:
     assert parse_procedure(mapping).hash != shipped()["lenders@2026-11"].hash
 
 
-def _set(*path: Any, value: Any) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        target: Any = mapping
-        for part in path[:-1]:
-            target = target[part]
-        target[path[-1]] = value
-
-    return spoil
-
-
-def _drop(*path: Any) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        target: Any = mapping
-        for part in path[:-1]:
-            target = target[part]
-        del target[path[-1]]
-
-    return spoil
-
-
-def _both(*spoils: Spoil) -> Spoil:
-    def spoil(mapping: dict[str, Any]) -> None:
-        for one in spoils:
-            one(mapping)
-
-    return spoil
-
-
 CONDITIONS = {"written_reminders": 2, "first_reminder_days_ago": 28, "told_before": True, "undisputed": True}
 
 
 def _bureau(**changes: Any) -> Spoil:
     given = {**CONDITIONS, **changes}
     ending = {"after_days": 14, "propose": "bureau_report", "bureau_conditions": given}
-    return _both(_set("at_end", value=ending), _set("steps", 1, "informs", value=["bureau_report"]))
+    return both(put("at_end", value=ending), put("steps", 1, "informs", value=["bureau_report"]))
 
 
 HARSH: list[tuple[str, Spoil, str, str]] = [
-    ("consumers", _set("steps", 1, "charges_letter_cost", value=True), "steps[1].charges_letter_cost", "286"),
-    ("consumers", _set("steps", 2, "charges_letter_cost", value=True), "steps[2].charges_letter_cost", "286"),
-    ("lenders", _set("steps", 1, "charges_letter_cost", value=True), "steps[1].charges_letter_cost", "286"),
+    ("consumers", put("steps", 1, "charges_letter_cost", value=True), "steps[1].charges_letter_cost", "286"),
+    ("consumers", put("steps", 2, "charges_letter_cost", value=True), "steps[2].charges_letter_cost", "286"),
+    ("lenders", put("steps", 1, "charges_letter_cost", value=True), "steps[1].charges_letter_cost", "286"),
     (
         "consumers",
-        _set("letter_cost_cents", "post", value=251),
+        put("letter_cost_cents", "post", value=251),
         "steps[3].letter_cost_cents",
         "VIII ZR 95/18",
     ),
     (
         "consumers",
-        _set("letter_cost_cents", "email", value=50),
+        put("letter_cost_cents", "email", value=50),
         "steps[3].letter_cost_cents.email",
         "VIII ZR 95/18",
     ),
     (
         "consumers",
-        _set("steps", 3, "charges_lump_sum", value=True),
+        put("steps", 3, "charges_lump_sum", value=True),
         "steps[3].charges_lump_sum",
         "288 Abs. 5",
     ),
-    ("businesses", _set("audience", value="everyone"), "steps[1].charges_lump_sum", "288 Abs. 5"),
+    ("businesses", put("audience", value="everyone"), "steps[1].charges_lump_sum", "288 Abs. 5"),
     (
         "businesses",
-        _set("steps", 0, "charges_lump_sum", value=True),
+        put("steps", 0, "charges_lump_sum", value=True),
         "steps[0].charges_lump_sum",
         "288 Abs. 5",
     ),
-    ("businesses", _set("steps", 2, "charges_letter_cost", value=True), "steps", "288 Abs. 5 Satz 3"),
-    ("consumers", _set("steps", 1, "pay_by_days", value=12), "steps[1].pay_by_days", "adequate"),
-    ("consumers", _drop("steps", 1, "pay_by_days"), "steps[1].pay_by_days", "adequate"),
-    ("consumers", _set("steps", 0, "pay_by_days", value=20), "steps[0].pay_by_days", "policy"),
-    ("consumers", _set("min_interval_days", value=6), "min_interval_days", "4a UWG"),
+    ("businesses", put("steps", 2, "charges_letter_cost", value=True), "steps", "288 Abs. 5 Satz 3"),
+    ("consumers", put("steps", 1, "pay_by_days", value=12), "steps[1].pay_by_days", "adequate"),
+    ("consumers", drop("steps", 1, "pay_by_days"), "steps[1].pay_by_days", "adequate"),
+    ("consumers", put("steps", 0, "pay_by_days", value=20), "steps[0].pay_by_days", "policy"),
+    ("consumers", put("min_interval_days", value=6), "min_interval_days", "4a UWG"),
     (
         "consumers",
-        _set("presumed_delivery_working_days", "post", value=2),
+        put("presumed_delivery_working_days", "post", value=2),
         "presumed_delivery_working_days.post",
         "130",
     ),
     (
         "consumers",
-        _set("presumed_delivery_working_days", "email", value=0),
+        put("presumed_delivery_working_days", "email", value=0),
         "presumed_delivery_working_days.email",
         "130",
     ),
-    ("consumers", _set("steps", 1, "when", value={"days_after_due": 0}), "steps[1].when", "286"),
-    ("consumers", _set("steps", 2, "when", value={"days_after_due": 9}), "steps[2].when", "policy"),
-    ("consumers", _set("steps", 0, "is_dunning", value=True), "steps[0]", "286"),
-    ("consumers", _set("steps", 2, "level", value=3), "steps", "level follows level"),
+    ("consumers", put("steps", 1, "when", value={"days_after_due": 0}), "steps[1].when", "286"),
+    ("consumers", put("steps", 2, "when", value={"days_after_due": 9}), "steps[2].when", "policy"),
+    ("consumers", put("steps", 0, "is_dunning", value=True), "steps[0]", "286"),
+    ("consumers", put("steps", 2, "level", value=3), "steps", "level follows level"),
     ("consumers", lambda mapping: mapping["steps"].pop(1), "steps", "level follows level"),
     ("consumers", lambda mapping: mapping["steps"].reverse(), "steps", "level follows level"),
-    ("consumers", _set("steps", 0, "informs", value=["bureau_report"]), "steps[0].informs", "31 Abs. 2"),
+    ("consumers", put("steps", 0, "informs", value=["bureau_report"]), "steps[0].informs", "31 Abs. 2"),
     (
         "consumers",
-        _set("at_end", value={"after_days": 14, "propose": "bureau_report"}),
+        put("at_end", value={"after_days": 14, "propose": "bureau_report"}),
         "at_end.bureau_conditions",
         "31 Abs. 2",
     ),
@@ -183,7 +153,7 @@ HARSH: list[tuple[str, Spoil, str, str]] = [
     ("consumers", _bureau(told_before=False), "at_end.bureau_conditions.told_before", "31 Abs. 2"),
     (
         "consumers",
-        _both(_bureau(), _set("steps", 1, "informs", value=[])),
+        both(_bureau(), put("steps", 1, "informs", value=[])),
         "at_end.bureau_conditions.told_before",
         "31 Abs. 2",
     ),
@@ -218,7 +188,7 @@ def test_a_bureau_report_under_all_its_conditions_is_allowed() -> None:
 
 def test_a_procedure_older_than_the_law_in_the_data_is_refused_by_name() -> None:
     (finding,) = [
-        f for f in _errors("consumers", _set("valid_from", value="1999-01-01")) if f.path == "valid_from"
+        f for f in _errors("consumers", put("valid_from", value="1999-01-01")) if f.path == "valid_from"
     ]
     assert "costs.dunning_letter_cap" in finding.reason
 

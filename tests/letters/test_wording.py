@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mahnwerk.letters.model import TEMPLATES, LetterError, template_for
+from mahnwerk.letters.model import TEMPLATES, LetterError
 from mahnwerk.letters.wording import (
     FLAGS,
     PLACEHOLDERS,
@@ -82,14 +82,6 @@ def test_a_file_is_refused_with_its_place() -> None:
 def test_language_must_be_known() -> None:
     with pytest.raises(LetterError, match="no wording"):
         wording_for("fr", date(2026, 1, 1))
-
-
-def test_a_step_finds_its_template() -> None:
-    assert template_for("second_notice", 1) == "second_notice"
-    assert [template_for("house_step", level) for level in (0, 1, 2, 3, 4, 9)] == [
-        *TEMPLATES[:5],
-        "final_notice",
-    ]
 
 
 def test_the_reference_page_lists_the_grammar() -> None:

@@ -142,13 +142,7 @@ def test_only_messages_that_may_have_left_are_notices(tenant_id: int) -> None:
     save.day_plan(tenant_id, run_id, plan, TODAY)
     assert load.book(tenant_id).notices.height == 0
     message = Message.objects.get()
-    assert save.take_messages(tenant_id, "planned", now=NOW, lease_until=NOW + timedelta(minutes=10)) == [
-        (message.id, 1)
-    ]
-    assert not save.message_state(tenant_id, message.id, "planned", "sending", fence=0)
-    assert save.message_state(
-        tenant_id, message.id, "planned", "sending", fence=1, sealed_on=TODAY, sealed_at=NOW
-    )
+    assert Message.objects.update(state="sending", sealed_on=TODAY, sealed_at=NOW) == 1
     notice = load.book(tenant_id).checked().notices.row(0, named=True)
     assert (notice["message_id"], notice["claim_id"], notice["sealed_on"]) == (message.id, claim_id, TODAY)
     assert (notice["demanded_cents"], notice["item_demanded_cents"], notice["level"]) == (10_001, 10_001, 1)

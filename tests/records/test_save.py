@@ -144,11 +144,9 @@ def test_what_left_is_never_planned_again_nor_changed(tenant_id: int, cases: lis
     plan = worlds.plan([worlds.measure(case_id, 1)], [], [worlds.item(case_id, claim_id)])
     run(tenant_id, plan)
     message_id = Message.objects.get().id
-    assert save.message_state(
-        tenant_id, message_id, "planned", "sending", fence=0, bytes_hash=b"x", sealed_at=NOW
-    )
+    assert Message.objects.update(state="sending", bytes_hash=b"x", sealed_at=NOW) == 1
     if state != "sending":
-        assert save.message_state(tenant_id, message_id, "sending", state, fence=0)
+        assert Message.objects.update(state=state) == 1
     saved = run(tenant_id, worlds.plan([worlds.measure(case_id, 1, demanded_cents=5)], [], []), TOMORROW)
     assert (saved.planned, saved.replanned, saved.withdrawn) == (0, 0, 0)
     assert Message.objects.get().demanded_cents == 10_001
@@ -207,17 +205,3 @@ def test_a_case_twice_in_a_plan_is_an_error(tenant_id: int, cases: list[int]) ->
     plan = worlds.plan([worlds.measure(cases[0], 1)], [worlds.held(cases[0], 1)], [])
     with pytest.raises(ValueError, match="stands twice in the plan"):
         save.decided(plan)
-
-
-def test_a_lease_fences_off_the_slow_worker(tenant_id: int, cases: list[int]) -> None:
-    run(tenant_id, first_plan(tenant_id, cases))
-    until = NOW + timedelta(minutes=10)
-    [(message_id, fence)] = save.take_messages(tenant_id, "planned", now=NOW, lease_until=until)
-    assert save.take_messages(tenant_id, "planned", now=NOW, lease_until=until) == []
-    late = NOW + timedelta(minutes=11)
-    [(_, next_fence)] = save.take_messages(
-        tenant_id, "planned", now=late, lease_until=late + timedelta(minutes=10)
-    )
-    assert next_fence == fence + 1
-    assert not save.message_state(tenant_id, message_id, "planned", "sealed", fence=fence)
-    assert save.message_state(tenant_id, message_id, "planned", "sealed", fence=next_fence)

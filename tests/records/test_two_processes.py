@@ -17,9 +17,9 @@ from mahnwerk.records.models import Case, Fact
 WORKER = """
 import sys
 from datetime import UTC, date, datetime
-from mahnwerk.records.book import only_tenant, open_book
+from mahnwerk.records.book import ensure_tenant, open_book
 open_book(sys.argv[1], create=False)
-tenant_id, case_id = only_tenant(), int(sys.argv[2])
+tenant_id, case_id = ensure_tenant(), int(sys.argv[2])
 from mahnwerk.records import facts
 new = 0
 for number in range(25):

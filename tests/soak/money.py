@@ -46,6 +46,7 @@ WEIGHTS = {
     K.WRITE_OFF: 3,
     K.COMPROMISE: 3,
     K.REFUND_PAID: 9,
+    K.DEFERRAL_GRANTED: 4,
 }
 UNDOING = (K.PAYMENT_RETURNED, K.VOIDED)
 FORGIVING = (K.WAIVER, K.WRITE_OFF, K.COMPROMISE)
@@ -116,11 +117,13 @@ def random_operation(
     if kind is K.COST_INCURRED:
         amount = dice.randint(1, 5_000)
         code = dice.choice(["costs.dunning_letter", "costs.bank_return_charge"])
+    is_deferral = kind is K.DEFERRAL_GRANTED
     row = fact(
         number,
         kind,
         on,
-        None if kind in UNDOING else amount,
+        None if kind in UNDOING or is_deferral else amount,
+        until_on=on + timedelta(days=dice.randint(1, 120)) if is_deferral else None,
         case_id=case_id,
         claim_id=None if kind in UNDOING else dice.choice([None, *(row["claim_id"] for row in claims)]),
         voids_fact_no=dice.choice(before)["fact_no"] if kind in UNDOING else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,16 @@ def test_dry_run_sends_nothing(planned: Any) -> None:
     assert report.sent == 3
     assert set(states(planned).values()) == {"planned"}
     assert not planned.place.outbox.exists()
+
+
+def test_half_a_letter_of_a_dead_worker_does_not_lie_about(planned: Any) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    planned.place.outbox.mkdir(mode=0o700)
+    half = planned.place.outbox / f".M-000001_payment_reminder_1.pdf.{child.pid}.part"
+    half.write_bytes(b"%PDF")
+    assert send(planned).sent == 3
+    assert not half.exists()
 
 
 def test_a_worker_that_slept_in_the_delivery_does_not_deliver(

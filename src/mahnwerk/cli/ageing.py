@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, BookOption, JsonOption, date_text, money
-from mahnwerk.cli.run import OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import DAY_FORMATS, BookOption, JsonOption, LastRunOption, day_of, open_book
+from mahnwerk.cli.output import date_text, money
 
 SinceOption = Annotated[
-    output.DayArgument | None,
+    dt.datetime | None,
     typer.Option("--since", formats=DAY_FORMATS, help="Every month end since then, up to --on."),
 ]
 
 
 def ageing(
-    on: OnOption = None, since: SinceOption = None, book: BookOption = "", as_json: JsonOption = False
+    on: LastRunOption = None, since: SinceOption = None, book: BookOption = "", as_json: JsonOption = False
 ) -> None:
     """Placed, settled, open and overdue claims as of a day, also one long past.
 
@@ -30,14 +30,12 @@ def ageing(
         mahnwerk ageing --on 2026-06-30
         mahnwerk ageing --since 2026-01-31 --on 2026-06-30 --json
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import ageing as use_case
     from mahnwerk.usecases.cases import viewing_day
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
-    last = viewing_day(opened, output.day(on))
-    first = output.day(since)
+    last = viewing_day(opened, day_of(on))
+    first = day_of(since)
     days = use_case.month_ends(first, last) if first else [last]
     found = [row for one in days for row in use_case.ageing(opened, one)]
     if as_json:

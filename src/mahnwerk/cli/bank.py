@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
+from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 app = typer.Typer(help="Bank files: read, take in, see what is not placed.", no_args_is_help=True)
 _AccountOption = Annotated[str, typer.Option("--account", help="IBAN, where the file (CSV) does not say.")]
@@ -91,11 +91,9 @@ def import_(
 
         mahnwerk bank import march.xml april.sta
     """
-    from mahnwerk.cli.run import default_actor
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_import
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
     report = bank_import.import_files(
         opened, files, creditor=creditor, account=account, with_announcements=with_announcements
     )
@@ -136,11 +134,10 @@ def match(book: BookOption = "", actor: ActorOption = "", as_json: JsonOption = 
 
         mahnwerk bank match
     """
-    from mahnwerk.cli.run import default_actor
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_matching
-    from mahnwerk.usecases.opening import open_book
 
-    found = bank_matching.match_open(open_book(book, actor=actor or default_actor()))
+    found = bank_matching.match_open(opened)
     if as_json:
         output.emit_json(found)
         return
@@ -155,11 +152,10 @@ def suspense(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk bank suspense
     """
-    from mahnwerk.cli.run import default_actor
+    opened = open_book(book)
     from mahnwerk.usecases import bank_questions
-    from mahnwerk.usecases.opening import open_book
 
-    found = bank_questions.suspense(open_book(book, actor=default_actor()))
+    found = bank_questions.suspense(opened)
     if as_json:
         output.emit_json(found)
         return
@@ -184,6 +180,32 @@ def suspense(book: BookOption = "", as_json: JsonOption = False) -> None:
     )
 
 
+@app.command("place")
+def place(
+    entry: Annotated[int, typer.Argument(help="Number of the entry, as `bank suspense` shows it.")],
+    what: Annotated[
+        str, typer.Option("--as", help="told, charge, interest, settlement or other; see bank-files.md.")
+    ],
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what an entry is that is no debtor's payment, so that the journal takes it out of suspense.
+
+    Example:
+
+        mahnwerk bank place 17 --as other
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import bank_questions
+
+    answered = bank_questions.place(opened, entry, what)
+    if as_json:
+        output.emit_json(answered)
+        return
+    typer.echo(f"entry {entry} is {what}: {bank_questions.PLACES[what]}.")
+
+
 @app.command("account")
 def account(
     iban: Annotated[str, typer.Argument(help="IBAN, or the account number the bank's files name.")],
@@ -198,11 +220,10 @@ def account(
 
         mahnwerk bank account DE02120300000000202051 --creditor shop
     """
-    from mahnwerk.cli.run import default_actor
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_import
-    from mahnwerk.usecases.opening import open_book
 
-    number = bank_import.add_account(open_book(book, actor=actor or default_actor()), iban, creditor)
+    number = bank_import.add_account(opened, iban, creditor)
     if as_json:
         output.emit_json({"account": number})
         return

@@ -8,15 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import BookOption, JsonOption, date_text, money, percent
-from mahnwerk.cli.run import OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
-
-CaseArgument = Annotated[str, typer.Argument(help="Case reference, as `mahnwerk cases` shows it.")]
+from mahnwerk.cli.options import BookOption, CaseArgument, JsonOption, LastRunOption, day_of, open_book
+from mahnwerk.cli.output import date_text, money, percent
 
 
 def cases(
-    on: OnOption = None,
+    on: LastRunOption = None,
     held: Annotated[str, typer.Option("--held", help="Only cases held for this reason.")] = "",
     measure: Annotated[str, typer.Option("--measure", help="Only cases with this step due.")] = "",
     creditor: Annotated[str, typer.Option("--creditor", help="Only cases of this creditor.")] = "",
@@ -34,13 +31,11 @@ def cases(
         mahnwerk cases --held disputed
         mahnwerk cases --measure dunning_notice --json
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import cases as use_case
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
     listing = use_case.list_cases(
-        opened, output.day(on), held=held, measure=measure, creditor=creditor, limit=limit
+        opened, day_of(on), held=held, measure=measure, creditor=creditor, limit=limit
     )
     if as_json:
         output.emit_json(listing)
@@ -69,7 +64,7 @@ def cases(
 
 def statement(
     case: CaseArgument,
-    on: OnOption = None,
+    on: LastRunOption = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", help="Write it as a letter into this file.")] = None,
     book: BookOption = "",
     as_json: JsonOption = False,
@@ -81,12 +76,10 @@ def statement(
         mahnwerk statement 1-000042
         mahnwerk statement 1-000042 --on 2026-03-31 --pdf statement.pdf
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import statements
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
-    view = statements.view(opened, case, output.day(on))
+    view = statements.view(opened, case, day_of(on))
     written = statements.write_pdf(opened, view, pdf) if pdf else None
     if as_json:
         output.emit_json({**view.as_dict(), "pdf": str(written) if written else None})
@@ -170,7 +163,9 @@ def show_payments(view: Any) -> None:
     )
 
 
-def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json: JsonOption = False) -> None:
+def why(
+    case: CaseArgument, on: LastRunOption = None, book: BookOption = "", as_json: JsonOption = False
+) -> None:
     """Why a case stands where it stands: each cent, today's decision, and what would change it.
 
     Examples:
@@ -178,12 +173,10 @@ def why(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json:
         mahnwerk why 1-000042
         mahnwerk why 1-000042 --on 2026-03-31 --json
     """
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import why as use_case
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=default_actor())
-    answer = use_case.why(opened, case, output.day(on))
+    answer = use_case.why(opened, case, day_of(on))
     if as_json:
         output.emit_json(answer.as_dict())
         return

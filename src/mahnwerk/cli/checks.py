@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import BookOption, JsonOption
+from mahnwerk.cli.options import BookOption, JsonOption, default_actor
 from mahnwerk.usecases.opening import start_django
 
 
@@ -18,8 +18,6 @@ def check(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk check --book shop
     """
-    from mahnwerk.cli.run import default_actor
-
     start_django()
     from mahnwerk.usecases import checks
 

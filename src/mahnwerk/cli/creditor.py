@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 app = typer.Typer(help="Creditors: name, account, contact person, role, procedure.", no_args_is_help=True)
 
@@ -27,13 +26,9 @@ def add(
 
         mahnwerk creditor add shop.yaml --book shop
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book, actor, create=True)
     from mahnwerk.usecases import creditors
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor(), create=True)
     added = creditors.add_file(opened, file)
     if as_json:
         output.emit_json(added)
@@ -53,13 +48,10 @@ def list_creditors(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk creditor list --book shop
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import creditors
-    from mahnwerk.usecases.opening import open_book
 
-    rows = creditors.overview(open_book(book, actor=default_actor()))
+    rows = creditors.overview(opened)
     if as_json:
         output.emit_json(rows)
         return

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption, date_text, money
-from mahnwerk.usecases.opening import start_django
-
-if TYPE_CHECKING:
-    from mahnwerk.usecases.opening import OpenBook
+from mahnwerk.cli.options import (
+    DAY_FORMATS,
+    ActorOption,
+    BookOption,
+    JsonOption,
+    LastRunOption,
+    day_of,
+    open_book,
+)
+from mahnwerk.cli.output import date_text, money
 
 app = typer.Typer(help="SEPA direct debits: notice, file, status.", no_args_is_help=True)
 mandates = typer.Typer(help="SEPA mandates of debtors.", no_args_is_help=True)
 CreditorOption = Annotated[str, typer.Option("--creditor", help="Key of the creditor.")]
-OnOption = Annotated[
-    dt.datetime | None, typer.Option("--on", formats=DAY_FORMATS, help="The day; else that of the last run.")
-]
-
-
-def _open(book: str, actor: str) -> OpenBook:
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor())
 
 
 @app.command("announce")
 def announce(
     creditor: CreditorOption,
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -46,12 +39,12 @@ def announce(
 
         mahnwerk direct-debit announce --creditor lindenhof
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import direct_debits
 
-    told = direct_debits.announce(opened, creditor, output.day(on))
+    told = direct_debits.announce(opened, creditor, day_of(on))
     if as_json:
-        output.emit_json([output._plain(row) for row in told])
+        output.emit_json(told)
         return
     for row in told:
         typer.echo(f"{row.case_reference}: {row.text}")
@@ -61,7 +54,7 @@ def announce(
 @app.command("create")
 def create(
     creditor: CreditorOption,
-    on: OnOption = None,
+    on: LastRunOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write pain.008 here; else to the outbox.")
     ] = None,
@@ -75,10 +68,10 @@ def create(
 
         mahnwerk direct-debit create --creditor lindenhof --out debits.xml
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import debit_files
 
-    view = debit_files.create(opened, creditor, output.day(on))
+    view = debit_files.create(opened, creditor, day_of(on))
     path = debit_files.write(view, out or opened.place.outbox / f"{view.message_id}.xml")
     if as_json:
         output.emit_json({**{k: v for k, v in vars(view).items() if k != "content"}, "path": str(path)})
@@ -92,7 +85,7 @@ def create(
 @app.command("status")
 def status(
     file: Annotated[Path, typer.Argument(help="Status report of the bank (pain.002).")],
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -103,10 +96,10 @@ def status(
 
         mahnwerk direct-debit status report.xml
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import debit_files
 
-    taken = debit_files.take_status(opened, file, output.day(on))
+    taken = debit_files.take_status(opened, file, day_of(on))
     if as_json:
         output.emit_json(taken)
     else:
@@ -132,7 +125,7 @@ def book_credit(
 
         mahnwerk direct-debit book MW-DD-20260401-001 --on 2026-04-02
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import debit_files
 
     booked, there = debit_files.book_credit(opened, message_id, on.date())
@@ -162,7 +155,7 @@ def add(
         mahnwerk mandate add 1-000042 --reference M-42 --creditor-identifier DE98ZZZ09999999999 \\
             --signed 2026-03-01
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import direct_debits
 
     row = direct_debits.add_mandate(
@@ -184,7 +177,7 @@ def add(
 @mandates.command("end")
 def end(
     case: Annotated[str, typer.Argument(help="Case reference.")],
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -195,8 +188,8 @@ def end(
 
         mahnwerk mandate end 1-000042
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import direct_debits
 
-    count = direct_debits.end_mandate(opened, case, output.day(on))
+    count = direct_debits.end_mandate(opened, case, day_of(on))
     output.emit_json({"ended": count}) if as_json else typer.echo(f"{count} mandate ended.")

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import DAY_FORMATS, ActorOption, BookOption, JsonOption, day_of, open_book
 
 app = typer.Typer(help="Facts: payments, disputes, holds and all else that happened.", no_args_is_help=True)
 
@@ -48,21 +47,17 @@ def add(
         mahnwerk fact add MW-1-000042 hold_set --until 2026-04-30
         mahnwerk fact add MW-1-000042 voided --voids 7
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import facts
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
     added = facts.add(
         opened,
         case,
         kind,
-        on=output.day(on),
+        on=day_of(on),
         amount=amount,
         invoice_number=claim,
-        until=output.day(until),
+        until=day_of(until),
         code=code,
         voids=voids,
         reference=reference,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 if TYPE_CHECKING:
     from mahnwerk.usecases.imports import ImportSummary
@@ -43,13 +42,9 @@ def import_files(
         mahnwerk import invoice.xml --book shop
         mahnwerk import claims.csv --creditor shop --mapping ibm-accounts-receivable
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book, actor, create=True)
     from mahnwerk.usecases import imports
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor(), create=True)
     with output.progress("Importing", as_json) as step:
         summaries = imports.import_files(
             opened,

@@ -9,9 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption, date_text, money
-from mahnwerk.cli.run import ConfirmOption, OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import (
+    DAY_FORMATS,
+    ActorOption,
+    BookOption,
+    ConfirmOption,
+    JsonOption,
+    OnOption,
+    day_of,
+    open_book,
+)
+from mahnwerk.cli.output import date_text, money
 
 app = typer.Typer(help="The books: double entry from facts, own and trust money apart.", no_args_is_help=True)
 FromOption = Annotated[
@@ -20,13 +28,6 @@ FromOption = Annotated[
 UntilOption = Annotated[
     dt.datetime | None, typer.Option("--until", formats=DAY_FORMATS, help="Last posting day; else all.")
 ]
-
-
-def _open(book: str, actor: str = "") -> Any:
-    start_django()
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor())
 
 
 @app.command("post")
@@ -47,12 +48,12 @@ def post(
         mahnwerk journal post
         mahnwerk journal post --on 2026-03-31 --dry-run
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import clock, journal
 
     with output.progress("Posting", as_json) as step:
         report = journal.post(
-            opened, output.day(on) or clock.today(), dry_run=dry_run, confirm_day=confirm_day, progress=step
+            opened, day_of(on) or clock.today(), dry_run=dry_run, confirm_day=confirm_day, progress=step
         )
     if as_json:
         output.emit_json(report)
@@ -83,18 +84,18 @@ def balance(
         mahnwerk journal balance
         mahnwerk journal balance --by debtor --creditor lindenhof --on 2026-03-31
     """
-    opened = _open(book)
+    opened = open_book(book)
     from mahnwerk.usecases import journal
 
     journal.check_word(by)
     if by == "debtor":
-        rows = list(journal.debtors(opened, output.day(on), creditor=creditor))
+        rows = list(journal.debtors(opened, day_of(on), creditor=creditor))
         if as_json:
             output.emit_json(rows)
             return
         _debtor_table(rows)
         return
-    state = journal.balance(opened, output.day(on))
+    state = journal.balance(opened, day_of(on))
     if as_json:
         output.emit_json(state)
     else:
@@ -156,7 +157,7 @@ def close(
 
         mahnwerk journal close --until 2026-03-31
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import journal
 
     closed = journal.close(opened, until.date())
@@ -188,11 +189,11 @@ def export(
         mahnwerk journal export --format datev --from 2026-03-01 --until 2026-03-31
         mahnwerk journal export --format csv
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import journal_export
 
     files = journal_export.export(
-        opened, format=format, first_on=output.day(first), last_on=output.day(until), folder=to
+        opened, format=format, first_on=day_of(first), last_on=day_of(until), folder=to
     )
     if as_json:
         output.emit_json(files)
@@ -219,7 +220,7 @@ def statement(
         mahnwerk journal statement --creditor lindenhof --account creditor_liability
         mahnwerk journal statement --from 2026-03-02 --until 2026-03-02
     """
-    opened = _open(book)
+    opened = open_book(book)
     from mahnwerk.usecases import journal_export
 
     told = journal_export.account_statement(
@@ -227,8 +228,8 @@ def statement(
         case=case,
         creditor=creditor,
         account=account,
-        first_on=output.day(first),
-        last_on=output.day(until),
+        first_on=day_of(first),
+        last_on=day_of(until),
     )
     if as_json:
         output.emit_json(told)
@@ -273,7 +274,7 @@ def chart(
         mahnwerk journal chart
         mahnwerk journal chart --copy skr04
     """
-    opened = _open(book)
+    opened = open_book(book)
     from mahnwerk.usecases import journal_export
 
     if copy:

@@ -9,7 +9,8 @@ import typer
 
 from mahnwerk.cli import output
 from mahnwerk.cli.law_terms import Jurisdiction, JurisdictionOption, day_option, told
-from mahnwerk.cli.output import JsonOption, date_text
+from mahnwerk.cli.options import JsonOption, day_of
+from mahnwerk.cli.output import date_text
 
 _SHORT: Final = 60
 
@@ -37,7 +38,7 @@ def show(
 
         law = load_laws()[jurisdiction.value]
         if parameter is None:
-            _list(law, output.day(on), as_json)
+            _list(law, day_of(on), as_json)
             return
         found = law.parameter(parameter)
         values = found.values if on is None else (law.value(parameter, on.date()),)
@@ -150,7 +151,7 @@ def gaps(
         from mahnwerk.usecases.clock import today
 
         law = load_laws()[jurisdiction.value]
-        day = output.day(on) or today()
+        day = day_of(on) or today()
         missing = [{"parameter": gap.parameter, "why": gap.why, "file": gap.file} for gap in law.gaps(day)]
         ends: list[dict[str, Any]] = [
             {"parameter": name, "known_until": law[name].known_until, "file": law[name].file}

@@ -18,7 +18,8 @@ from mahnwerk.cli.law_terms import (
     show_sources,
     told,
 )
-from mahnwerk.cli.output import DAY_FORMATS, JsonOption, date_text
+from mahnwerk.cli.options import DAY_FORMATS, JsonOption, day_of
+from mahnwerk.cli.output import date_text
 
 Days = list[dt.datetime] | None
 
@@ -75,7 +76,7 @@ def limitation(
         found = kernel.limitation_of(
             due,
             periods,
-            known_on=output.day(known_on),
+            known_on=day_of(known_on),
             restarts=[day.date() for day in [*(part_payment or []), *(acknowledged or [])]],
             suspensions=suspensions,
             titles=[day.date() for day in title or []],
@@ -83,7 +84,7 @@ def limitation(
         )
         sources = [str(law.source(_parameter_of(found.rule_id), due))]
         sources += _sources_of(found.rule_id, bool(suspensions))
-        _answer(found, output.day(on), sources, as_json)
+        _answer(found, day_of(on), sources, as_json)
 
 
 def _answer(found: Any, asked: dt.date | None, sources: list[str], as_json: bool) -> None:
@@ -222,9 +223,9 @@ def default_began(
             due_on=due_on.date(),
             due_kind=DueKind[kind.name],
             laws=load_laws(),
-            invoice_received_on=output.day(received_on) if is_invoice else None,
-            notice_received_on=output.day(notice),
-            pay_by=output.day(pay_by),
+            invoice_received_on=day_of(received_on) if is_invoice else None,
+            notice_received_on=day_of(notice),
+            pay_by=day_of(pay_by),
             is_consumer=debtor is Debtor.CONSUMER,
             has_default_notice=consumer_told,
             land=land or None,

@@ -21,7 +21,8 @@ from mahnwerk.cli.law_terms import (
     show_sources,
     told,
 )
-from mahnwerk.cli.output import JsonOption, date_text, money, percent
+from mahnwerk.cli.options import JsonOption, day_of
+from mahnwerk.cli.output import date_text, money, percent
 
 _WARNINGS: Final = {
     "needs_extensive_or_difficult_work": "this rate is owed only where the work was extensive or difficult; "
@@ -57,7 +58,7 @@ def interest(
         law = german_law()
         first, last = first_day.date(), last_day.date()
         is_commercial = debtor is Debtor.BUSINESS and not other_debt
-        arose = output.day(arose_on) or first
+        arose = day_of(arose_on) or first
         cents = read_cents(amount)
         found = interest_between(
             cents,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from mahnwerk.cli.output import DAY_FORMATS
+from mahnwerk.cli.options import DAY_FORMATS
 
 _EXIT_USAGE: Final = 2
 _EXIT_LAW_GAP: Final = 3

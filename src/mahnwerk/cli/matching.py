@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption
+from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 app = typer.Typer(help="Which payment pays which claims: measure, confirm, reject.", no_args_is_help=True)
 
@@ -75,9 +75,10 @@ def confirm(
         mahnwerk match confirm 17
         mahnwerk match confirm 17 --claim RE-26-0411 --claim RE-26-0440
     """
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_questions
 
-    answered = bank_questions.confirm(_open(book, actor), entry, invoices=claim or [], case=case)
+    answered = bank_questions.confirm(opened, entry, invoices=claim or [], case=case)
     _tell(answered, as_json)
 
 
@@ -91,9 +92,10 @@ def reject(
 
         mahnwerk match reject 17
     """
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_questions
 
-    _tell(bank_questions.reject(_open(book, actor), entry), as_json)
+    _tell(bank_questions.reject(opened, entry), as_json)
 
 
 @app.command("ignore")
@@ -106,16 +108,10 @@ def ignore(
 
         mahnwerk match ignore 17
     """
+    opened = open_book(book, actor)
     from mahnwerk.usecases import bank_questions
 
-    _tell(bank_questions.ignore(_open(book, actor), entry), as_json)
-
-
-def _open(book: str, actor: str) -> Any:
-    from mahnwerk.cli.run import default_actor
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor())
+    _tell(bank_questions.ignore(opened, entry), as_json)
 
 
 def _tell(answered: Any, as_json: bool) -> None:

@@ -10,23 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-
-BookOption = Annotated[
-    str,
-    typer.Option(
-        "--book", envvar="MAHNWERK_BOOK", help="Which book: a name, or a folder.", show_default=False
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on the standard output.")]
-ActorOption = Annotated[
-    str,
-    typer.Option("--actor", envvar="MAHNWERK_ACTOR", help="Who does this; kept with what is recorded."),
-]
-DayArgument = dt.datetime
-"""Typer reads days as midnight; `day` takes the day."""
 
 
 def program() -> str:
@@ -35,14 +21,6 @@ def program() -> str:
         return "mahnwerk"
     way = Path(sys.argv[0])
     return os.path.relpath(way) if way.name == "mahnwerk" else "mahnwerk"
-
-
-def day(value: dt.datetime | None) -> dt.date | None:
-    """The day of an option, or None."""
-    return None if value is None else value.date()
-
-
-DAY_FORMATS = ["%Y-%m-%d", "%d.%m.%Y"]
 
 
 def money(cents: int | None, currency: str = "EUR") -> str:

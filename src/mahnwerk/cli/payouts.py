@@ -8,9 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption, date_text, money
-from mahnwerk.cli.run import ConfirmOption, OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import (
+    ActorOption,
+    BookOption,
+    ConfirmOption,
+    JsonOption,
+    OnOption,
+    day_of,
+    open_book,
+)
+from mahnwerk.cli.output import date_text, money
 
 app = typer.Typer(help="Pay creditors what was collected for them.", invoke_without_command=True)
 CreditorOption = Annotated[str, typer.Option("--creditor", help="Only the creditor of this key.")]
@@ -20,13 +27,6 @@ OUTCOMES = {
     "waits": "waits",
     "no_terms": "no terms, nothing paid",
 }
-
-
-def _open(book: str, actor: str = "") -> Any:
-    start_django()
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor())
 
 
 @app.callback()
@@ -56,12 +56,12 @@ def payout(
     """
     if context.invoked_subcommand is not None:
         return
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import clock, payouts
 
     report = payouts.pay_out(
         opened,
-        output.day(on) or clock.today(),
+        day_of(on) or clock.today(),
         creditor=creditor,
         dry_run=dry_run,
         confirm_day=confirm_day,
@@ -123,7 +123,7 @@ def terms(
 
         mahnwerk payout terms radwerk-terms.yaml
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import payouts
 
     added = payouts.add_terms(opened, file)
@@ -134,6 +134,36 @@ def terms(
     typer.echo(f"Terms of {added['creditor']} from {date_text(added['valid_from'])}: {what}.")
 
 
+@app.command("status")
+def status(
+    file: Annotated[Path, typer.Argument(help="The bank's status report (pain.002).")],
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take in what the bank says of transfers: a refused payout is owed again, once.
+
+    Example:
+
+        mahnwerk payout status pain002.xml
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import payout_returns
+
+    taken = payout_returns.take_status(opened, file, day_of(on))
+    if as_json:
+        output.emit_json(taken)
+    else:
+        typer.echo(f"{len(taken.refused)} refused, {len(taken.known)} known already.")
+        for reference in taken.unknown:
+            typer.echo(f"  {reference}: no payout of this book")
+        for reference in taken.executed:
+            typer.echo(f"  {reference}: refused here, but the bank statement shows it; nothing was changed")
+    if taken.unknown or taken.executed:
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: JsonOption = False) -> None:
     """All payouts so far.
@@ -142,7 +172,7 @@ def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: 
 
         mahnwerk payout list --creditor radwerk
     """
-    opened = _open(book)
+    opened = open_book(book)
     from mahnwerk.usecases import payouts
 
     rows = payouts.listing(opened, creditor)
@@ -151,7 +181,7 @@ def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: 
         return
     output.table(
         "Payouts",
-        ["reference", "creditor", "day", "collected", "fees", "reserve", "paid out"],
+        ["reference", "creditor", "day", "collected", "fees", "reserve", "paid out", "state"],
         [
             [
                 row["reference"],
@@ -161,6 +191,7 @@ def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: 
                     money(row[name], row["currency"])
                     for name in ("collected_cents", "fee_cents", "reserve_cents", "amount_cents")
                 ),
+                f"{row['state']} {row['because']}".strip(),
             ]
             for row in rows
         ],

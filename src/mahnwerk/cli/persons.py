@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import ActorOption, BookOption, JsonOption, date_text
-from mahnwerk.cli.run import OnOption, default_actor
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, OnOption, day_of, open_book
+from mahnwerk.cli.output import date_text
 
 app = typer.Typer(
     help="Rights of persons: erasure, and restriction while the law wants data kept.\n\n"
@@ -50,13 +49,11 @@ def erase(
         mahnwerk person erase M-000017 --confirm
         mahnwerk person erase --customer - --confirm
     """
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import erasing
-    from mahnwerk.usecases.opening import open_book
 
     number = typer.prompt("Customer number", hide_input=True) if customer == "-" else customer
-    opened = open_book(book, actor=actor or default_actor())
-    results = erasing.erase(opened, case=case, customer_number=number, on=output.day(on), dry_run=not confirm)
+    results = erasing.erase(opened, case=case, customer_number=number, on=day_of(on), dry_run=not confirm)
     if as_json:
         output.emit_json(results)
         return

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption, date_text, money
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import (
+    DAY_FORMATS,
+    ActorOption,
+    BookOption,
+    CaseArgument,
+    JsonOption,
+    LastRunOption,
+    day_of,
+    open_book,
+)
+from mahnwerk.cli.output import date_text, money
+from mahnwerk.usecases.errors import BadInput
 
 if TYPE_CHECKING:
     from mahnwerk.usecases.plans import Ask, OfferView, PlanView
@@ -17,16 +27,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Instalment plans: what they cost is shown first, what is signed is done.", no_args_is_help=True
 )
-CaseArgument = Annotated[str, typer.Argument(help="Case reference.")]
 PerMonth = Annotated[str, typer.Option("--per-month", help="What can be paid a month, e.g. 50 or 50,00.")]
 Income = Annotated[str, typer.Option("--income", help="Net income a month, for the signal; never kept.")]
 Dependants = Annotated[int, typer.Option("--dependants", min=0, max=99, help="People maintained by law.")]
 First = Annotated[dt.datetime | None, typer.Option("--first", formats=DAY_FORMATS, help="First due day.")]
 Rate = Annotated[str, typer.Option("--rate", help="Yearly interest in per cent; 0 = none.")]
 Debit = Annotated[bool, typer.Option("--direct-debit", help="Instalments are collected by direct debit.")]
-OnOption = Annotated[
-    dt.datetime | None, typer.Option("--on", formats=DAY_FORMATS, help="The day; else that of the last run.")
-]
 
 
 @app.command("offer")
@@ -39,7 +45,7 @@ def offer(
     rate: Rate = "0",
     direct_debit: Debit = False,
     save: Annotated[bool, typer.Option("--save", help="Keep the offer, to agree to it by its id.")] = False,
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -51,15 +57,11 @@ def offer(
         mahnwerk plan offer 1-000042 --per-month 50
         mahnwerk plan offer 1-000042 --per-month 50 --income 2100 --dependants 1 --save
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import plans
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
     ask = _ask(per_month, first, rate, direct_debit, income, dependants)
-    view = plans.offer(opened, case, ask, on=output.day(on), save=save)
+    view = plans.offer(opened, case, ask, on=day_of(on), save=save)
     output.emit_json(view) if as_json else show_offer(view)
 
 
@@ -72,7 +74,7 @@ def agree(
     rate: Rate = "0",
     direct_debit: Debit = False,
     replaces: Annotated[bool, typer.Option("--replaces", help="End the plan that runs; a change.")] = False,
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -84,18 +86,13 @@ def agree(
         mahnwerk plan agree 1-000042 Xy3kQ0a9
         mahnwerk plan agree 1-000042 --per-month 50 --first 2026-12-01
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
-    from mahnwerk.usecases import plans
-    from mahnwerk.usecases.errors import BadInput
-    from mahnwerk.usecases.opening import open_book
-
     if bool(offer_id) == bool(per_month):
         raise BadInput("agree needs an offer or --per-month, not both.", "mahnwerk plan agree CASE OFFER")
-    opened = open_book(book, actor=actor or default_actor())
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import plans
+
     ask = None if offer_id else _ask(per_month, first, rate, direct_debit)
-    view = plans.agree(opened, case, offer_id=offer_id, ask=ask, on=output.day(on), replaces=replaces)
+    view = plans.agree(opened, case, offer_id=offer_id, ask=ask, on=day_of(on), replaces=replaces)
     if as_json:
         output.emit_json(view)
         return
@@ -104,22 +101,21 @@ def agree(
 
 
 @app.command("show")
-def show(case: CaseArgument, on: OnOption = None, book: BookOption = "", as_json: JsonOption = False) -> None:
+def show(
+    case: CaseArgument, on: LastRunOption = None, book: BookOption = "", as_json: JsonOption = False
+) -> None:
     """The plans of a case as they stand on a day.
 
     Example:
 
         mahnwerk plan show 1-000042
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import plans
-    from mahnwerk.usecases.opening import open_book
 
-    views = plans.show(open_book(book, actor=default_actor()), case, output.day(on))
+    views = plans.show(opened, case, day_of(on))
     if as_json:
-        output.emit_json([output._plain(view) for view in views])
+        output.emit_json(views)
         return
     if not views:
         typer.echo("The case has no plan.")
@@ -132,7 +128,7 @@ def list_(
     state: Annotated[
         str, typer.Option("--state", help="kept, grace, missed, broken, fulfilled or ended.")
     ] = "",
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -142,15 +138,12 @@ def list_(
 
         mahnwerk plan list --state missed
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book)
     from mahnwerk.usecases import plans
-    from mahnwerk.usecases.opening import open_book
 
-    views = plans.list_plans(open_book(book, actor=default_actor()), output.day(on), state=state)
+    views = plans.list_plans(opened, day_of(on), state=state)
     if as_json:
-        output.emit_json([output._plain(view) for view in views])
+        output.emit_json(views)
         return
     output.table(
         "Plans",
@@ -178,7 +171,7 @@ def remind(
     case: CaseArgument,
     by: Annotated[str, typer.Option("--by", help="How it was told: email, post, phone.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the text; record nothing.")] = False,
-    on: OnOption = None,
+    on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -189,14 +182,10 @@ def remind(
 
         mahnwerk plan remind 1-000042 --by email
     """
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import plan_reminders
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
-    told = plan_reminders.remind(opened, case, channel=by, on=output.day(on), dry_run=dry_run)
+    told = plan_reminders.remind(opened, case, channel=by, on=day_of(on), dry_run=dry_run)
     if as_json:
         output.emit_json(told)
         return
@@ -216,7 +205,7 @@ def _ask(
 
     return read_ask(
         per_month,
-        first_on=output.day(first),
+        first_on=day_of(first),
         rate=rate,
         by_debit=direct_debit,
         income=income,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import BookOption, JsonOption
+from mahnwerk.cli.options import BookOption, JsonOption
 
 app = typer.Typer(help="Dunning procedures: which step follows which, and when.", no_args_is_help=True)
 

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption
-from mahnwerk.usecases.opening import start_django
+from mahnwerk.cli.options import DAY_FORMATS, ActorOption, BookOption, JsonOption, day_of, open_book
 
 app = typer.Typer(help="Payment providers: Stripe, PayPal, Mollie.", no_args_is_help=True)
 AccountOption = Annotated[
     str, typer.Option("--account", help="Key of the provider account; not needed where there is one.")
 ]
-
-
-def _open(book: str, actor: str, *, create: bool = False) -> Any:
-    from mahnwerk.cli.run import default_actor
-
-    start_django()
-    from mahnwerk.usecases.opening import open_book
-
-    return open_book(book, actor=actor or default_actor(), create=create)
 
 
 @app.command("add")
@@ -40,7 +30,7 @@ def add(
 
         STRIPE_API_KEY=… STRIPE_WEBHOOK_SECRET=… mahnwerk provider add stripe.yaml --book shop
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_accounts
 
     added = provider_accounts.add_file(opened, file)
@@ -59,7 +49,7 @@ def list_accounts(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk provider list --book shop
     """
-    opened = _open(book, "")
+    opened = open_book(book)
     from mahnwerk.usecases import provider_accounts
 
     rows = provider_accounts.overview(opened)
@@ -95,7 +85,7 @@ def link(
 
         mahnwerk provider link M-000042 --amount 50,00
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_links
 
     made = provider_links.make(opened, case, account=account, amount=amount, invoice_number=claim)
@@ -116,7 +106,7 @@ def payments(book: BookOption = "", as_json: JsonOption = False) -> None:
 
         mahnwerk provider payments --book shop
     """
-    opened = _open(book, "")
+    opened = open_book(book)
     from mahnwerk.usecases import provider_refunds
 
     rows = provider_refunds.payments(opened)
@@ -160,7 +150,7 @@ def refund(
 
         mahnwerk provider refund pi_3Q… --amount 20,00 --reference return-17
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_refunds
 
     made = provider_refunds.refund(opened, payment, amount, account=account, reference=reference)
@@ -173,6 +163,78 @@ def refund(
             typer.echo("  no answer; provider reconcile asks again under the same key")
     if made.state in ("unknown", "failed"):
         raise typer.Exit(1)
+
+
+@app.command("events")
+def events(
+    state: Annotated[
+        str, typer.Option("--state", help="Only this state; else what waits or needs a person.")
+    ] = "",
+    account: AccountOption = "",
+    book: BookOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Events of providers that nothing was booked for yet, and why.
+
+    Example:
+
+        mahnwerk provider events --state unmatched
+    """
+    opened = open_book(book)
+    from mahnwerk.usecases import provider_events
+
+    rows = provider_events.listing(opened, state=state, account=account)
+    if as_json:
+        output.emit_json(rows)
+        return
+    output.table(
+        "Events",
+        ["event", "account", "kind", "state", "because", "case", "what"],
+        [
+            [
+                *(
+                    row[name]
+                    for name in ("event_id", "account", "kind", "state", "because", "case_reference")
+                ),
+                ", ".join(
+                    f"{told['kind']} {output.money(told['amount_cents'], told['currency'])}"
+                    for told in row["movements"]
+                ),
+            ]
+            for row in rows
+        ],
+    )
+
+
+@app.command("settle")
+def settle(
+    event: Annotated[str, typer.Argument(help="The provider's name of the event.")],
+    case: Annotated[str, typer.Option("--case", help="Book its payment on this case.")] = "",
+    amount: Annotated[
+        str, typer.Option("--amount", help="What a payment in another currency is worth in the case's.")
+    ] = "",
+    ignore: Annotated[str, typer.Option("--ignore", help="Why nothing is to be booked; no names.")] = "",
+    account: AccountOption = "",
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Answer an event that could not be booked by itself; kept in the audit trail.
+
+    Examples:
+
+        mahnwerk provider settle evt_3Q… --case M-000042
+        mahnwerk provider settle evt_3Q… --ignore "paid back in the shop"
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import provider_events
+
+    done = provider_events.settle(opened, event, case=case, amount=amount, ignore=ignore, account=account)
+    if as_json:
+        output.emit_json(done)
+        return
+    booked = f", {output.money(done.amount_cents, done.currency)} on {done.case_reference}"
+    typer.echo(f"{done.event_id}: {done.state}{booked if done.case_reference else ''}")
 
 
 @app.command("reconcile")
@@ -191,10 +253,10 @@ def reconcile(
 
         mahnwerk provider reconcile --book shop
     """
-    opened = _open(book, actor)
+    opened = open_book(book, actor)
     from mahnwerk.usecases import provider_reconciliation
 
-    reports = provider_reconciliation.reconcile(opened, on=output.day(on), account=account)
+    reports = provider_reconciliation.reconcile(opened, on=day_of(on), account=account)
     if as_json:
         output.emit_json(reports)
     else:

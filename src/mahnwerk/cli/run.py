@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.output import DAY_FORMATS, ActorOption, BookOption, JsonOption
+from mahnwerk.cli.options import (
+    ActorOption,
+    BookOption,
+    ConfirmOption,
+    JsonOption,
+    OnOption,
+    day_of,
+    default_actor,
+    open_book,
+)
 from mahnwerk.usecases.opening import start_django
 
 if TYPE_CHECKING:
     from mahnwerk.usecases.day import DayReport
     from mahnwerk.usecases.sending import SendReport
-
-OnOption = Annotated[
-    dt.datetime | None,
-    typer.Option("--on", formats=DAY_FORMATS, help="The day, 2026-03-31 or 31.03.2026; else today."),
-]
-ConfirmOption = Annotated[
-    bool,
-    typer.Option(
-        "--confirm-day", help="Go on although the day lies more than 35 days ahead of the last run."
-    ),
-]
-
-
-def default_actor() -> str:
-    """The user of this shell."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli:unknown"
 
 
 def run_day(
@@ -54,12 +42,10 @@ def run_day(
         mahnwerk run-day
         mahnwerk run-day --on 2026-03-31 --dry-run
     """
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import clock, day
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
-    chosen = output.day(on) or clock.today()
+    chosen = day_of(on) or clock.today()
     with output.progress("Planning", as_json) as step:
         report = day.run_day(opened, chosen, dry_run=dry_run, confirm_day=confirm_day, progress=step)
     if as_json:
@@ -95,12 +81,10 @@ def send(
         mahnwerk send --on 2026-03-31 --limit 100
         mahnwerk send --settle Xy3kQ0a9=sent
     """
-    start_django()
+    opened = open_book(book, actor)
     from mahnwerk.usecases import clock, sending
-    from mahnwerk.usecases.opening import open_book
 
-    opened = open_book(book, actor=actor or default_actor())
-    chosen = output.day(on) or clock.today()
+    chosen = day_of(on) or clock.today()
     if settle:
         count = sending.settle(opened, settle, chosen)
         output.emit_json({"settled": count}) if as_json else typer.echo(f"{count} settled.")
@@ -148,7 +132,7 @@ def run(
     with output.progress("Working", as_json) as step:
         result = main_job.run(
             list(files or []),
-            on=output.day(on),
+            on=day_of(on),
             book=book,
             creditor=creditor,
             mapping=mapping,

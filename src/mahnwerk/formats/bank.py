@@ -85,7 +85,6 @@ class Statement:
     closing_cents: int | None = None
     is_interim: bool = False
     entries: tuple[Entry, ...] = ()
-    account_owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,7 +263,6 @@ class Draft:
     opening_cents: int | None = None
     closing_cents: int | None = None
     is_interim: bool = False
-    account_owner: str = ""
     entries: list[Entry] = field(default_factory=list)
 
     def done(self) -> Statement:

@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from zipfile import BadZipFile, ZipFile
 
-from lxml import etree
-
 from mahnwerk.formats import xml_door
 from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish, minor_units
+from mahnwerk.formats.xml_tree import Node, find, find_all, local_name, own_text, text_at
 
 ZIP_MEMBERS_MAX = 500
 ZIP_BYTES_MAX = 200 * 1024 * 1024
@@ -28,8 +27,6 @@ ZIP_RATIO_MAX = 200
 
 _OPENING = ("OPBD", "PRCD", "OPAV")
 _CLOSING = ("CLBD", "CLAV", "ITBD")
-
-Node = etree._Element
 
 
 def read(data: bytes, *, source: str = "camt file") -> BankFile:
@@ -42,7 +39,7 @@ def read(data: bytes, *, source: str = "camt file") -> BankFile:
     """
     root = xml_door.parse(data)
     message = next((child for child in root if isinstance(child.tag, str)), None)
-    name = _local(message) if message is not None else ""
+    name = local_name(message) if message is not None else ""
     family = {
         "BkToCstmrAcctRpt": "camt.052",
         "BkToCstmrStmt": "camt.053",
@@ -55,11 +52,11 @@ def read(data: bytes, *, source: str = "camt file") -> BankFile:
             "Export the statement as camt.052, camt.053 or camt.054",
         )
     notes: list[str] = []
-    records = [child for child in message if _local(child) in ("Stmt", "Rpt", "Ntfctn")]
+    records = [child for child in message if local_name(child) in ("Stmt", "Rpt", "Ntfctn")]
     if not records:
         raise BankFileError("it holds no statement, report or notification", source)
     kind = family[name.removesuffix("V01")]
-    made = _text(message, "GrpHdr/CreDtTm")
+    made = text_at(message, "GrpHdr/CreDtTm")
     made_on = _day(made, source) if made else None
     drafts = [
         _statement(record, kind, f"{source}, statement {no}", notes, made_on)
@@ -96,19 +93,20 @@ def read_zip(data: bytes, *, source: str = "camt archive") -> list[tuple[str, Ba
 
 
 def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: dt.date | None) -> Draft:
-    draft = Draft(is_interim=kind != "camt.053", statement_id=_text(record, "Id"))
+    draft = Draft(is_interim=kind != "camt.053", statement_id=text_at(record, "Id"))
     accounts = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
-    draft.account = next((found for path in accounts if (found := _text(record, path))), "")
-    draft.account_owner = _text(record, "Acct/Ownr/Nm") or _text(record, "Acct/Nm")
-    number = _text(record, "ElctrncSeqNb") or _text(record, "LglSeqNb")
+    draft.account = next((found for path in accounts if (found := text_at(record, path))), "")
+    number = text_at(record, "ElctrncSeqNb") or text_at(record, "LglSeqNb")
     draft.number = int(number) if number.isdigit() else None
-    draft.from_on = _day(_text(record, "FrToDt/FrDtTm"), where) if _text(record, "FrToDt/FrDtTm") else None
-    draft.to_on = _day(_text(record, "FrToDt/ToDtTm"), where) if _text(record, "FrToDt/ToDtTm") else None
+    draft.from_on = (
+        _day(text_at(record, "FrToDt/FrDtTm"), where) if text_at(record, "FrToDt/FrDtTm") else None
+    )
+    draft.to_on = _day(text_at(record, "FrToDt/ToDtTm"), where) if text_at(record, "FrToDt/ToDtTm") else None
     _balances(record, draft, where)
-    entries = list(_all(record, "Ntry"))
+    entries = list(find_all(record, "Ntry"))
     if not draft.currency:
-        draft.currency = _text(record, "Acct/Ccy") or next(
-            (amount.get("Ccy", "") for entry in entries for amount in _all(entry, "Amt")), "EUR"
+        draft.currency = text_at(record, "Acct/Ccy") or next(
+            (amount.get("Ccy", "") for entry in entries for amount in find_all(entry, "Amt")), "EUR"
         )
     told_on = draft.to_on or _record_day(record, where) or made_on
     for number_, node in enumerate(entries, 1):
@@ -118,15 +116,15 @@ def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: d
 
 def _balances(record: Node, draft: Draft, where: str) -> None:
     found: dict[str, tuple[int, str]] = {}
-    for balance in _all(record, "Bal"):
+    for balance in find_all(record, "Bal"):
         code = (
-            _text(balance, "Tp/CdOrPrtry/Cd")
-            or _text(balance, "Tp/CdOrPrtry/Prtry")
-            or _text(balance, "Tp/Cd")
+            text_at(balance, "Tp/CdOrPrtry/Cd")
+            or text_at(balance, "Tp/CdOrPrtry/Prtry")
+            or text_at(balance, "Tp/Cd")
         )
         cents, currency = _amount(balance, where)
         found.setdefault(code, (_signed(balance, cents), currency))
-    account_currency = _text(record, "Acct/Ccy")
+    account_currency = text_at(record, "Acct/Ccy")
     for code in _OPENING:
         if code in found:
             draft.opening_cents, draft.currency = found[code]
@@ -142,16 +140,18 @@ def _balances(record: Node, draft: Draft, where: str) -> None:
 
 def _record_day(record: Node, where: str) -> dt.date | None:
     """The day a report speaks of: its last balance, else when it was made."""
-    days = [day for balance in _all(record, "Bal") if (day := _date(balance, "Dt", where))]
-    made = _text(record, "CreDtTm")
+    days = [day for balance in find_all(record, "Bal") if (day := _date(balance, "Dt", where))]
+    made = text_at(record, "CreDtTm")
     return max(days, default=None) or (_day(made, where) if made else None)
 
 
 def _detail_day(node: Node, where: str) -> dt.date | None:
     """The day a detail names for its settlement."""
-    details = [detail for group in (*_all(node, "NtryDtls"), node) for detail in _all(group, "TxDtls")]
+    details = [
+        detail for group in (*find_all(node, "NtryDtls"), node) for detail in find_all(group, "TxDtls")
+    ]
     for path in ("IntrBkSttlmDt", "AccptncDtTm", "TxDtTm"):
-        text = next((found for detail in details if (found := _text(detail, f"RltdDts/{path}"))), "")
+        text = next((found for detail in details if (found := text_at(detail, f"RltdDts/{path}"))), "")
         if text:
             return _day(text, where)
     return None
@@ -167,11 +167,11 @@ def _entry(node: Node, number: int, where: str, notes: list[str], told_on: dt.da
             raise BankFileError("neither booking date nor value date is given", where)
         notes.append(f"{where}: neither booking nor value date is given; taken as {booked}")
     value = _date(node, "ValDt", where) or booked
-    status = _text(node, "Sts/Cd") or _text(node, "Sts/Prtry") or _text(node, "Sts")
-    is_reversal = _text(node, "RvslInd") == "true"
-    details = [detail for group in _all(node, "NtryDtls") for detail in _all(group, "TxDtls")]
+    status = text_at(node, "Sts/Cd") or text_at(node, "Sts/Prtry") or text_at(node, "Sts")
+    is_reversal = text_at(node, "RvslInd") == "true"
+    details = [detail for group in find_all(node, "NtryDtls") for detail in find_all(group, "TxDtls")]
     # Older versions (052/054.001.01) put the details directly into the entry.
-    details = details or list(_all(node, "TxDtls"))
+    details = details or list(find_all(node, "TxDtls"))
     parts = [_detail_amount(detail, node, currency, where) for detail in details]
     splits = len(details) > 1 and None not in parts and sum(part or 0 for part in parts) == total
     if len(details) > 1 and not splits:
@@ -196,24 +196,24 @@ def _one(
     structured = end_to_end = mandate = ""
     if detail is not None:
         reason = (
-            _text(detail, "RtrInf/Rsn/Cd")
-            or _text(detail, "RtrInf/Rsn/Prtry")
-            or _text(detail, "RtrInf/RtrRsn/Cd")
+            text_at(detail, "RtrInf/Rsn/Cd")
+            or text_at(detail, "RtrInf/Rsn/Prtry")
+            or text_at(detail, "RtrInf/RtrRsn/Cd")
         )
-        remittance = [(_own_text(line)) for line in _all(detail, "RmtInf/Ustrd")]
-        structured = _text(detail, "RmtInf/Strd/CdtrRefInf/Ref") or _text(
+        remittance = [own_text(line) for line in find_all(detail, "RmtInf/Ustrd")]
+        structured = text_at(detail, "RmtInf/Strd/CdtrRefInf/Ref") or text_at(
             detail, "RmtInf/Strd/CdtrRefInf/CdtrRef"
         )
-        end_to_end = _text(detail, "Refs/EndToEndId")
-        mandate = _text(detail, "Refs/MndtId")
-        instructed = _first(detail, "AmtDtls/InstdAmt/Amt")
+        end_to_end = text_at(detail, "Refs/EndToEndId")
+        mandate = text_at(detail, "Refs/MndtId")
+        instructed = find(detail, "AmtDtls/InstdAmt/Amt")
         if instructed is not None and instructed.get("Ccy", currency) != currency:
             foreign = instructed.get("Ccy", "")
-            original = minor_units(_own_text(instructed), foreign, where), foreign
+            original = minor_units(own_text(instructed), foreign, where), foreign
         charges = _charges(detail, currency, where)
-    extra = _text(node, "AddtlNtryInf")
-    if not remittance and detail is not None and _text(detail, "AddtlTxInf"):
-        remittance = [_text(detail, "AddtlTxInf")]
+    extra = text_at(node, "AddtlNtryInf")
+    if not remittance and detail is not None and text_at(detail, "AddtlTxInf"):
+        remittance = [text_at(detail, "AddtlTxInf")]
     return Entry(
         booked_on=booked,
         value_on=value,
@@ -226,9 +226,9 @@ def _one(
         structured_reference=structured.replace(" ", ""),
         end_to_end_id="" if end_to_end in ("NOTPROVIDED", "NONREF") else end_to_end,
         mandate_id=mandate,
-        bank_reference=(_text(detail, "Refs/AcctSvcrRef") if detail is not None else "")
-        or _text(node, "AcctSvcrRef")
-        or _text(node, "NtryRef"),
+        bank_reference=(text_at(detail, "Refs/AcctSvcrRef") if detail is not None else "")
+        or text_at(node, "AcctSvcrRef")
+        or text_at(node, "NtryRef"),
         return_reason=reason,
         charges_cents=charges,
         original_amount_cents=original[0] if original else None,
@@ -242,22 +242,22 @@ def _one(
 def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:
     """The signed amount of one detail in the booking's currency, or None where none is given."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
-        amount = _first(detail, path)
+        amount = find(detail, path)
         if amount is not None and amount.get("Ccy", currency) == currency:
-            cents = minor_units(_own_text(amount), currency, where)
-            mark = _text(detail, "CdtDbtInd") or _text(node, "CdtDbtInd")
+            cents = minor_units(own_text(amount), currency, where)
+            mark = text_at(detail, "CdtDbtInd") or text_at(node, "CdtDbtInd")
             return -cents if mark == "DBIT" else cents
     return None
 
 
 def _charges(detail: Node, currency: str, where: str) -> int:
-    records = list(_all(detail, "Chrgs/Rcrd")) or list(_all(detail, "Chrgs"))
+    records = list(find_all(detail, "Chrgs/Rcrd")) or list(find_all(detail, "Chrgs"))
     total = 0
     for record in records:
-        amount = _first(record, "Amt")
+        amount = find(record, "Amt")
         if amount is not None and amount.get("Ccy", currency) == currency:
-            cents = minor_units(_own_text(amount), currency, where)
-            total += -cents if _text(record, "CdtDbtInd") == "CRDT" else cents
+            cents = minor_units(own_text(amount), currency, where)
+            total += -cents if text_at(record, "CdtDbtInd") == "CRDT" else cents
     return total
 
 
@@ -268,8 +268,8 @@ def _counterparty(detail: Node | None, *, is_credit: bool, is_reversal: bool) ->
     other = "Dbtr" if is_credit != is_reversal else "Cdtr"
     name = ""
     for path in (f"Ultmt{other}/Nm", f"Ultmt{other}/Pty/Nm", f"{other}/Nm", f"{other}/Pty/Nm"):
-        name = name or _text(detail, f"RltdPties/{path}")
-    iban = _text(detail, f"RltdPties/{other}Acct/Id/IBAN") or _text(
+        name = name or text_at(detail, f"RltdPties/{path}")
+    iban = text_at(detail, f"RltdPties/{other}Acct/Id/IBAN") or text_at(
         detail, f"RltdPties/{other}Acct/Id/Othr/Id"
     )
     return name, iban.replace(" ", "")
@@ -277,10 +277,10 @@ def _counterparty(detail: Node | None, *, is_credit: bool, is_reversal: bool) ->
 
 def _kind(node: Node, detail: Node | None, cents: int, reason: str, is_reversal: bool) -> str:
     """Kind of movement, from the domain code where given, else from the German GVC."""
-    where = detail if detail is not None and _first(detail, "BkTxCd") is not None else node
-    family = _text(where, "BkTxCd/Domn/Fmly/Cd")
-    sub = _text(where, "BkTxCd/Domn/Fmly/SubFmlyCd")
-    gvc = _text(where, "BkTxCd/Prtry/Cd").split("+")
+    where = detail if detail is not None and find(detail, "BkTxCd") is not None else node
+    family = text_at(where, "BkTxCd/Domn/Fmly/Cd")
+    sub = text_at(where, "BkTxCd/Domn/Fmly/SubFmlyCd")
+    gvc = text_at(where, "BkTxCd/Prtry/Cd").split("+")
     number = gvc[1] if len(gvc) > 1 else ""
     if (
         reason
@@ -305,53 +305,22 @@ def _kind(node: Node, detail: Node | None, cents: int, reason: str, is_reversal:
     return "transfer_in" if cents > 0 else "transfer_out"
 
 
-# --- reading the tree by local names ----------------------------------------------------------
-
-
-def _local(node: Node) -> str:
-    tag = node.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _all(node: Node, path: str) -> Iterator[Node]:
-    head, _, rest = path.partition("/")
-    for child in node:
-        if _local(child) == head:
-            if rest:
-                yield from _all(child, rest)
-            else:
-                yield child
-
-
-def _first(node: Node, path: str) -> Node | None:
-    return next(_all(node, path), None)
-
-
-def _own_text(node: Node) -> str:
-    return (node.text or "").strip()
-
-
-def _text(node: Node, path: str) -> str:
-    found = _first(node, path)
-    return _own_text(found) if found is not None else ""
-
-
 def _amount(node: Node, where: str) -> tuple[int, str]:
-    amount = _first(node, "Amt")
+    amount = find(node, "Amt")
     if amount is None:
         raise BankFileError("the amount is missing", where)
     currency = amount.get("Ccy", "")
     if len(currency) != 3:
         raise BankFileError(f"currency {currency!r} is not a three-letter code", where)
-    return minor_units(_own_text(amount), currency, where), currency
+    return minor_units(own_text(amount), currency, where), currency
 
 
 def _signed(node: Node, cents: int) -> int:
-    return -cents if _text(node, "CdtDbtInd") == "DBIT" else cents
+    return -cents if text_at(node, "CdtDbtInd") == "DBIT" else cents
 
 
 def _date(node: Node, name: str, where: str) -> dt.date | None:
-    text = _text(node, f"{name}/Dt") or _text(node, f"{name}/DtTm")
+    text = text_at(node, f"{name}/Dt") or text_at(node, f"{name}/DtTm")
     return _day(text, where) if text else None
 
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 from mahnwerk.law.strict_yaml import StrictYamlError, load
 
 SHIPPED: Final = ("skr03", "skr04")
-PERSONAL_ROLE: Final = "receivable"
 _KEYS: Final = {"title", "skr", "account_length", "fiscal_year_begins", "consultant", "client", "accounts"}
 _ACCOUNT_KEYS: Final = {"number", "title", "confidence", "note"}
 

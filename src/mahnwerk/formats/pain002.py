@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-from lxml import etree
 
 from mahnwerk.formats import xml_door
 from mahnwerk.formats.bank import BankFileError
+from mahnwerk.formats.xml_tree import Node, find, find_all, local_name, own_text, text_at
 
 REFUSED = ("RJCT", "CANC")
 
@@ -37,53 +35,30 @@ def read(data: bytes, *, source: str = "pain.002 file") -> list[OrderStatus]:
     BankFileError : not a status report. xml_door.XmlRefused : not XML that may be read.
     """
     root = xml_door.parse(data)
-    report = next((node for node in root if _local(node) in ("CstmrPmtStsRpt", "pain.002.001.02")), None)
+    report = next((node for node in root if local_name(node) in ("CstmrPmtStsRpt", "pain.002.001.02")), None)
     if report is None:
         raise BankFileError("this is not a payment status report (pain.002)", source)
-    message_id = _text(report, "OrgnlGrpInfAndSts/OrgnlMsgId")
+    message_id = text_at(report, "OrgnlGrpInfAndSts/OrgnlMsgId")
     found = []
-    group = _first(report, "OrgnlGrpInfAndSts")
-    if group is not None and _text(group, "GrpSts"):
-        found.append(_status(group, message_id, "", "", _text(group, "GrpSts")))
-    for payment in _all(report, "OrgnlPmtInfAndSts"):
-        payment_id = _text(payment, "OrgnlPmtInfId")
-        if _text(payment, "PmtInfSts"):
-            found.append(_status(payment, message_id, payment_id, "", _text(payment, "PmtInfSts")))
-        for order in _all(payment, "TxInfAndSts"):
+    group = find(report, "OrgnlGrpInfAndSts")
+    if group is not None and text_at(group, "GrpSts"):
+        found.append(_status(group, message_id, "", "", text_at(group, "GrpSts")))
+    for payment in find_all(report, "OrgnlPmtInfAndSts"):
+        payment_id = text_at(payment, "OrgnlPmtInfId")
+        if text_at(payment, "PmtInfSts"):
+            found.append(_status(payment, message_id, payment_id, "", text_at(payment, "PmtInfSts")))
+        for order in find_all(payment, "TxInfAndSts"):
             found.append(
-                _status(order, message_id, payment_id, _text(order, "OrgnlEndToEndId"), _text(order, "TxSts"))
+                _status(
+                    order, message_id, payment_id, text_at(order, "OrgnlEndToEndId"), text_at(order, "TxSts")
+                )
             )
     if not found:
         raise BankFileError("the report holds no status", source)
     return found
 
 
-def _status(
-    node: etree._Element, message_id: str, payment_id: str, end_to_end_id: str, status: str
-) -> OrderStatus:
-    reason = _text(node, "StsRsnInf/Rsn/Cd") or _text(node, "StsRsnInf/Rsn/Prtry")
-    text = " ".join((line.text or "").strip() for line in _all(node, "StsRsnInf/AddtlInf"))
+def _status(node: Node, message_id: str, payment_id: str, end_to_end_id: str, status: str) -> OrderStatus:
+    reason = text_at(node, "StsRsnInf/Rsn/Cd") or text_at(node, "StsRsnInf/Rsn/Prtry")
+    text = " ".join(own_text(line) for line in find_all(node, "StsRsnInf/AddtlInf"))
     return OrderStatus(message_id, payment_id, end_to_end_id, status, reason, text)
-
-
-def _local(node: etree._Element) -> str:
-    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
-
-
-def _all(node: etree._Element, path: str) -> Iterator[etree._Element]:
-    head, _, rest = path.partition("/")
-    for child in node:
-        if _local(child) == head:
-            if rest:
-                yield from _all(child, rest)
-            else:
-                yield child
-
-
-def _first(node: etree._Element, path: str) -> etree._Element | None:
-    return next(_all(node, path), None)
-
-
-def _text(node: etree._Element, path: str) -> str:
-    found = _first(node, path)
-    return (found.text or "").strip() if found is not None else ""

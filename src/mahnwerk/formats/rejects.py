@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
+from mahnwerk.formats.spreadsheets import harmless
 from mahnwerk.frames import IMPORTED_CLAIMS, IMPORTED_FACTS, REJECTS, empty
 
 CODES: Final = {
@@ -33,10 +34,6 @@ CODES: Final = {
 
 REJECT_COLUMNS: Final = ("mahnwerk_row", "mahnwerk_reason", "mahnwerk_remedy")
 """Columns the reject CSV adds in front; readers know and ignore them."""
-
-_FORMULA: Final = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
-"""What a spreadsheet takes for the begin of a formula, also as its East Asian editions write it."""
-_PLAIN_NUMBER: Final = r"^[+-]?[0-9][0-9.,]*$"
 
 
 class FormatError(ValueError):
@@ -137,16 +134,12 @@ def rejects_csv(imported: Imported, delimiter: str = ";") -> bytes:
     cells = [column for column in imported.rejected_rows.columns if column != "row_no"]
     table = rows.select(
         pl.col("row_no").cast(pl.String).alias(REJECT_COLUMNS[0]),
-        _harmless(pl.col("said").fill_null("")).alias(REJECT_COLUMNS[1]),
-        _harmless(pl.col("remedy").fill_null("")).alias(REJECT_COLUMNS[2]),
-        *(_harmless(pl.col(cell).fill_null("")).alias(cell) for cell in cells),
+        harmless(pl.col("said").fill_null("")).alias(REJECT_COLUMNS[1]),
+        harmless(pl.col("remedy").fill_null("")).alias(REJECT_COLUMNS[2]),
+        *(harmless(pl.col(cell).fill_null("")).alias(cell) for cell in cells),
     )
-    harmless = (
-        pl.Series("name", [*REJECT_COLUMNS, *cells])
-        .to_frame()
-        .select(_harmless(pl.col("name")).alias("name"))
-    )
-    header = delimiter.join(quoted(name) for name in harmless["name"])
+    names = pl.DataFrame({"name": [*REJECT_COLUMNS, *cells]}).select(harmless(pl.col("name")))
+    header = delimiter.join(quoted(name) for name in names["name"])
     # All in quotes: a spreadsheet that splits at another sign must not find a formula inside a cell.
     body = table.write_csv(
         include_header=False, separator=delimiter, line_terminator="\r\n", quote_style="always"
@@ -157,14 +150,3 @@ def rejects_csv(imported: Imported, delimiter: str = ";") -> bytes:
 def quoted(cell: str) -> str:
     """One CSV cell in quotes."""
     return '"' + cell.replace('"', '""') + '"'
-
-
-def _harmless(cell: pl.Expr) -> pl.Expr:
-    """Put an apostrophe before what a spreadsheet would run, and before what already looks like that."""
-    runs = cell.str.contains(rf"^'*{_FORMULA}") & ~cell.str.contains(_PLAIN_NUMBER)
-    return pl.when(runs).then(pl.concat_str(pl.lit("'"), cell)).otherwise(cell)
-
-
-def restored(frame: pl.DataFrame, cells: Sequence[str]) -> pl.DataFrame:
-    """Take off the apostrophes `rejects_csv` put on."""
-    return frame.with_columns(pl.col(list(cells)).str.replace(rf"^'('*{_FORMULA})", "$1"))

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, Final
 
 import polars as pl
 
-from mahnwerk.formats.rejects import REJECT_COLUMNS, FormatError, restored
+from mahnwerk.formats.rejects import REJECT_COLUMNS, FormatError
+from mahnwerk.formats.spreadsheets import restored
 
 DELIMITERS: Final = (";", ",", "\t")
 COLUMNS_MAX: Final = 500

@@ -1,4 +1,4 @@
-"""Working days: § 193 BGB for one date and for a column of dates.
+"""Working days: § 193 BGB for one date and for a column of dates; months and years later: § 188 BGB.
 
 Saturday, Sunday and the public holidays of the debtor's Land are no working days; 24 and 31 December
 are. The holidays come from the `holidays` library, which knows past changes (31 October 2017,
@@ -39,6 +39,22 @@ _FEW: Final = 8
 
 class CalendarError(ValueError):
     """A day outside the calendar, an unknown Land or country."""
+
+
+def plus_years(day: date, years: int) -> date:
+    """The same day so many years later; 29 February becomes 28 where there is none (§ 188 Abs. 3)."""
+    return plus_months(day, 12 * years)
+
+
+def plus_months(day: date, months: int) -> date:
+    """The same day so many months later, or the month's last day where it is missing (§ 188 Abs. 3)."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, last)
+        except ValueError:
+            continue
+    raise ValueError(f"{day} plus {months} months is no date")
 
 
 @cache

@@ -106,7 +106,7 @@ def plan_day(
 
     Sources
     -------
-    §§ 286, 288, 193 BGB through its parts; decisions 10–18 in docs/decisions/.
+    §§ 286, 288, 193 BGB through its parts; decision 0003, decision 0004, decision 0005.
     """
     return decide(book, laws, on, procedures=procedures, after_stage=after_stage).plan
 

@@ -165,31 +165,35 @@ def surplus_events(money: pl.DataFrame, claims: pl.DataFrame, on: date) -> pl.Da
     """Days on which a later claim falls due while money may be left over from before.
 
     A surplus can only be there when more came in than all claims due before were worth, so only such
-    days are visited.
+    days are visited. What was forgiven or deferred took in no money: from then on every day counts.
     """
-    inflow = money.filter(pl.col("op").is_in([int(op) for op in INFLOWS]))
+    loosens = pl.col("op").is_in([int(Op.FORGIVE), int(Op.PAUSE)])
+    is_inflow = pl.col("op").is_in([int(op) for op in INFLOWS])
+    happened = money.filter(is_inflow | loosens).select(
+        "case_id",
+        "day",
+        came=pl.when(is_inflow).then("amount").otherwise(0),
+        worth=pl.lit(0, pl.Int64),
+        is_loose=loosens,
+        is_due=pl.lit(False),
+        claim_no=pl.lit(0, pl.Int64),
+    )
     due = claims.filter(pl.col("due_on") <= on).select(
         "case_id",
         day=pl.col("due_on").cast(pl.Int32).cast(pl.Int64),
         came=pl.lit(0, pl.Int64),
         worth="principal_cents",
+        is_loose=pl.lit(False),
         is_due=pl.lit(True),
         claim_no=pl.col("claim_no").cast(pl.Int64),
     )
-    came = inflow.select(
-        "case_id",
-        "day",
-        came="amount",
-        worth=pl.lit(0, pl.Int64),
-        is_due=pl.lit(False),
-        claim_no=pl.lit(0, pl.Int64),
-    )
-    both = pl.concat([came, due.join(inflow.select("case_id").unique(), on="case_id", how="semi")])
+    both = pl.concat([happened, due]).join(money.filter(is_inflow), on="case_id", how="semi")
     left = pl.col("came").cum_sum() - (pl.col("worth").cum_sum() - pl.col("worth"))
+    may_be_left = (left > 0) | pl.col("is_loose").cum_max()
     visited = (
         both.sort("case_id", "day", "is_due", "claim_no")
-        .with_columns(left=left.over("case_id"))
-        .filter(pl.col("is_due") & (pl.col("left") > 0))
+        .with_columns(is_visited=may_be_left.over("case_id"))
+        .filter(pl.col("is_due") & pl.col("is_visited"))
     )
     return visited.select(
         "case_id",

@@ -25,6 +25,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from mahnwerk.kernel import calendar
+from mahnwerk.kernel.calendar import plus_months, plus_years
 from mahnwerk.law import Law
 
 REGULAR: Final = "limitation.regular_years"
@@ -96,22 +97,6 @@ def periods_of(law: Law, on: date) -> Periods:
         negotiation_months=law.months(AFTER_NEGOTIATION, on),
         proceedings_months=law.months(AFTER_PROCEEDINGS, on),
     )
-
-
-def plus_years(day: date, years: int) -> date:
-    """The same day so many years later; 29 February becomes 28 where there is none (§ 188 Abs. 3)."""
-    return plus_months(day, 12 * years)
-
-
-def plus_months(day: date, months: int) -> date:
-    """The same day so many months later, or the month's last day where it is missing (§ 188 Abs. 3)."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, last)
-        except ValueError:
-            continue
-    raise ValueError(f"{day} plus {months} months is no date")
 
 
 def negotiation(began_on: date, ended_on: date, periods: Periods) -> Suspension:

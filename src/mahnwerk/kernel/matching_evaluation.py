@@ -8,12 +8,11 @@ exactly this amount and currency whose reference stands in the text as it is.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 Pair = tuple[tuple[int, ...], tuple[int, ...]]
-VERDICTS: Final = ("booked", "proposed", "suspense")
 
 
 def evaluate(matches: pl.DataFrame, truth: pl.DataFrame) -> dict[str, Any]:

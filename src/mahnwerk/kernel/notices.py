@@ -60,7 +60,7 @@ def evidence(notices: pl.DataFrame, facts: pl.DataFrame, cases: pl.DataFrame) ->
     Sources
     -------
     § 130 Abs. 1 BGB (a message counts when it reaches the receiver). The presumption is a
-    convention: docs/decisions/.
+    convention (decision 0004).
     """
     if notices.is_empty():
         return pl.DataFrame(schema=EVIDENCE)

@@ -132,22 +132,6 @@ def permits(
     return of_plan(decided, book, ruleset_hash(laws, procedures), keys)
 
 
-def permit_for(
-    case_id: int,
-    book: Book,
-    laws: Laws,
-    on: date,
-    procedures: Mapping[str, Procedure],
-    measure_key: MeasureKey,
-) -> Permit:
-    """Answer for one message whether it may leave now; as `permits`, for a book of one case."""
-    if measure_key.case_id != case_id:
-        raise ValueError(
-            f"the message is of case {measure_key.case_id}, the permit was asked for case {case_id}"
-        )
-    return permits(book, laws, on, procedures, [measure_key])[case_id]
-
-
 def of_plan(decided: Decided, book: Book, rules_hash: str, keys: Iterable[MeasureKey]) -> dict[int, Permit]:
     """Compare messages with a plan just made; the night's run asks for its own messages this way."""
     wanted = list(keys)

@@ -7,18 +7,18 @@ with the hash of its terms; the daily run executes those terms and nothing else.
 
 from __future__ import annotations
 
-import calendar as months
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
 import polars as pl
 
 from mahnwerk.frames import INSTALMENTS, PRINCIPAL_CENTS_MAX, RATE_PPM_MAX, FactKind
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.enforcement import attachable
 from mahnwerk.kernel.facts import per_claim
 from mahnwerk.law import Law
@@ -113,7 +113,7 @@ def solve(
                 f"with {wish.per_month_cents} cents a month it would run past {INSTALMENTS_MAX} months; "
                 f"about {fitting} cents a month would end it, or offer a deferral or a compromise"
             )
-        due = next_working_day(month_later(wish.first_due_on, number - 1))
+        due = next_working_day(plus_months(wish.first_due_on, number - 1))
         bearing = left if wish.bearing_cents is None else min(left, wish.bearing_cents)
         interest = _interest(bearing, wish.rate_ppm, (due - before).days)
         amount = min(wish.per_month_cents, left + interest)
@@ -141,13 +141,6 @@ def affordable(net_cents: int, dependants: int, on: date, law: Law, *, other_pla
     keep a promise. Sources: § 850c ZPO.
     """
     return max(0, attachable(net_cents, dependants, on, law).attachable_cents - other_plans_cents)
-
-
-def month_later(first: date, count: int) -> date:
-    """The same day `count` months on; a month without that day gives its last."""
-    index = first.month - 1 + count
-    year, month = first.year + index // 12, index % 12 + 1
-    return date(year, month, min(first.day, months.monthrange(year, month)[1]))
 
 
 def terms_hash(instalments: Sequence[Instalment], wish: PlanWish) -> str:
@@ -436,8 +429,3 @@ def as_json(offer: PlanOffer) -> dict[str, Any]:
         "clauses": {clause: CLAUSES[clause] for clause in offer.wish.clauses},
         "terms_hash": offer.terms_hash,
     }
-
-
-def day_after_grace(due_on: date, grace_days: int) -> date:
-    """First day on which a late instalment counts as missed."""
-    return due_on + timedelta(days=grace_days + 1)

@@ -62,7 +62,6 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         marketplace=_marketplace(context),
         note=context.one("closing/annex") if annex or legal else "",
         annex=annex,
-        annex_title=context.one("annex/title"),
         legal=legal,
         legal_title=context.one("legal/title") if legal else "",
         legal_note=context.one("legal/on_request") if legal else "",

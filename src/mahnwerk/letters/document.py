@@ -69,7 +69,6 @@ class Document:
     marketplace: str
     note: str
     annex: tuple[Table, ...]
-    annex_title: str
     legal: tuple[tuple[str, str], ...]
     legal_title: str
     legal_note: str

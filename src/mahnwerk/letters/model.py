@@ -30,14 +30,6 @@ GROUNDS: Final = ("credit_bureau", "title")
 """Reasons in law that allow a letter to speak of something it otherwise must not."""
 
 
-_BY_LEVEL: Final = TEMPLATES[:5]
-
-
-def template_for(step_id: str, level: int) -> str:
-    """The template of a procedure's step: its own name where we have one, else by level (0..4)."""
-    return step_id if step_id in TEMPLATES else _BY_LEVEL[max(0, min(level, len(_BY_LEVEL) - 1))]
-
-
 class LetterError(ValueError):
     """A letter cannot be drawn: says which field, why, and what to do."""
 

@@ -101,17 +101,3 @@ def ensure_tenant(name: str = "default") -> int:
                 crypto.make_tenant_key(found.id)
     tenancy.set_tenant(found.id)
     return found.id
-
-
-def only_tenant() -> int:
-    """The id of the book's tenant if it has exactly one, and work for it from now on."""
-    from mahnwerk.records import tenancy
-    from mahnwerk.records.models import Tenant
-
-    found = list(Tenant.objects.order_by("number").values_list("id", "name")[:2])
-    if not found:
-        raise BookError("The book is empty: add a creditor or import a file first.")
-    if len(found) > 1:
-        raise BookError("The book has several tenants; name one.")
-    tenancy.set_tenant(found[0][0])
-    return int(found[0][0])

@@ -35,7 +35,7 @@ def customer_keys(tenant_id: int, pairs: Sequence[tuple[int, str]]) -> list[byte
 def with_debtor_key(tenant_id: int, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows with `debtor_key` (HMAC in hexadecimal), and conflicts for rows that name nobody.
 
-    The key is the creditor's customer number, else name and postal address as compared (decision 2).
+    The key is the creditor's customer number, else name and postal address as compared (decision 0002).
     """
     rows = rows.with_columns(pl.col(name).fill_null("") for name in PERSON)
     debtors = rows.select("creditor_id", "customer_number", *_ADDRESS).unique(maintain_order=True)

@@ -3,17 +3,14 @@
     start_run(tenant_id, on, *, law_hash, at) -> run_id
     day_plan(tenant_id, run_id, plan, on, *, chunk_cases=50_000, shard_no=0) -> SavedPlan
     finish_run(tenant_id, run_id, *, at, counts, coverage) -> None
-    facts_append(tenant_id, rows, *, recorded_at) -> frame(case_id, fact_no, is_new), in the order of `rows`
-    message_state(tenant_id, message_id, old, new, *, fence, **columns) -> bool     compare and swap
-    take_messages(tenant_id, state, *, now, lease_until, limit) -> [(message_id, fence), …]
 
-Claims come in through import_claims.py, persons through persons.py.
+Claims come in through import_claims.py, facts through facts.py, persons through persons.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -21,11 +18,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.db import connection, transaction
-from django.db.models import F, Max, Q
+from django.db.models import Max
 
 from mahnwerk import frames
 from mahnwerk.records import bulk, ids, tenancy
-from mahnwerk.records.models import Message, Run, RunChunk, Tenant
+from mahnwerk.records.models import Run, RunChunk, Tenant
 
 DECIDED = {
     "case_id": pl.Int64,
@@ -333,47 +330,6 @@ def _insert_items(chunk: _Chunk, keys: pl.DataFrame, plan: frames.DayPlan) -> No
     bulk.insert_frame(connection, "message_items", rows)
 
 
-def message_state(tenant_id: int, message_id: int, old: str, new: str, *, fence: int, **columns: Any) -> bool:
-    """Move a message from one state to the next if it is still there and ours; False = somebody else did.
-
-    `fence` is the number `take_messages` gave; `columns` are set in the same statement.
-    """
-    tenancy.set_tenant(tenant_id)
-    found = Message.objects.filter(tenant_id=tenant_id, id=message_id, state=old, fence=fence)
-    return found.update(state=new, **columns) == 1
-
-
-def take_messages(
-    tenant_id: int, state: str, *, now: datetime, lease_until: datetime, limit: int = 100
-) -> list[tuple[int, int]]:
-    """Take messages of a state whose lease is free or over, in the order they were planned.
-
-    Returns (message_id, fence). The fence is one higher than before, so whoever held it can no longer write.
-    """
-    tenancy.set_tenant(tenant_id)
-    taken = []
-    with transaction.atomic():
-        free = Message.objects.filter(tenant_id=tenant_id, state=state).filter(
-            Q(lease_until=None) | Q(lease_until__lt=now)
-        )
-        if connection.features.has_select_for_update_skip_locked:
-            free = free.select_for_update(skip_locked=True)
-        for message_id, fence in free.order_by("id").values_list("id", "fence")[:limit]:
-            mine = Message.objects.filter(tenant_id=tenant_id, id=message_id, state=state, fence=fence)
-            if mine.update(fence=F("fence") + 1, lease_until=lease_until) == 1:
-                taken.append((message_id, fence + 1))
-    return taken
-
-
 def tenant_zone(tenant_id: int) -> str:
     """The time zone whose midnight ends the tenant's day."""
     return str(Tenant.objects.values_list("time_zone", flat=True).get(id=tenant_id))
-
-
-def facts_append(
-    tenant_id: int, rows: Sequence[Mapping[str, Any]] | pl.DataFrame, *, recorded_at: datetime
-) -> pl.DataFrame:
-    """Add facts; see `facts.append`, which this is."""
-    from mahnwerk.records import facts
-
-    return facts.append(tenant_id, rows, recorded_at=recorded_at)

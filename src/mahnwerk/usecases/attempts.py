@@ -1,4 +1,4 @@
-"""A message that provably did not arrive, and is still wanted, gets another attempt (decision 14)."""
+"""A message that provably did not arrive, and is still wanted, gets another attempt (decision 0004)."""
 
 from __future__ import annotations
 

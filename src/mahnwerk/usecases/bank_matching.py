@@ -21,10 +21,7 @@ from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
 from mahnwerk.usecases.opening import OpenBook
 
 SETTINGS: Final = matching.MatchSettings(books_part_payments=True)
-DEBTOR_MONEY: Final = ("transfer_in", "direct_debit_in", "card", "cash", "other")
-"""Kinds of incoming money that may be a debtor's."""
 BACK: Final = ("return", "reversal")
-SURE_OF_SETTLED: Final = ("reference_found", "amount_fits")
 
 
 @dataclass

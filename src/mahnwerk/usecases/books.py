@@ -1,4 +1,4 @@
-"""Books on disk: each in its own folder, so that a sample never enters a real one (decision 20).
+"""Books on disk: each in its own folder, so that a sample never enters a real one (decision 0005).
 
 `example` lies in `var/example`, every other name in `var/books/NAME`; a value with a slash is a
 folder of its own. Letters and messages go to `var/outbox/NAME` (or `outbox` in the own folder).

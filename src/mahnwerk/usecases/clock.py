@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 TIME_ZONE = ZoneInfo("Europe/Berlin")
-"""Days begin and end here (decision 1)."""
+"""Days begin and end here (decision 0002)."""
 
 
 def _system_clock() -> dt.datetime:

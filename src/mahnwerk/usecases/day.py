@@ -23,7 +23,7 @@ from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 FAR_AHEAD: Final = dt.timedelta(days=35)
-"""A day further ahead than this needs a word of confirmation: a clock may be wrong (decision 20)."""
+"""A day further ahead than this needs a word of confirmation: a clock may be wrong (decision 0005)."""
 NEEDS_PERSON: Final = (HeldReason.DATA_ERROR, HeldReason.LAW_GAP)
 """Reasons to hold that only a person can end: broken data, or law nobody has entered."""
 
@@ -57,7 +57,7 @@ def last_run_on(book: OpenBook) -> dt.date | None:
 
 
 def guard(book: OpenBook, on: dt.date, *, confirm_day: bool = False) -> None:
-    """Refuse a day that cannot be meant (decision 20).
+    """Refuse a day that cannot be meant (decision 0005).
 
     Raises
     ------
@@ -134,7 +134,7 @@ def run_day(
 def _void_fees(book: OpenBook, cases: Book, result: Decided, on: dt.date) -> int:
     """Take back, by counter-facts, what letters cost that never arrived or asked for nothing owed.
 
-    A payment that crossed a letter, or a bounce learnt later, makes its cost groundless (decision 10);
+    A payment that crossed a letter, or a bounce learnt later, makes its cost groundless (decision 0003);
     the letter's bytes stay. Told twice it is one counter-fact. Returns how many costs were voided.
     """
     groundless = fees_to_void(live_facts(cases.facts, on), result.evidence, result.groundless)

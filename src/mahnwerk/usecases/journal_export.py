@@ -13,6 +13,7 @@ import polars as pl
 from mahnwerk.formats import chart as charts
 from mahnwerk.formats import datev
 from mahnwerk.formats.chart import Chart, ChartError
+from mahnwerk.formats.spreadsheets import harmless
 from mahnwerk.frames import PERSON
 from mahnwerk.kernel.accounts import MEMORANDUM, Account, Entry
 from mahnwerk.kernel.ledger import account_totals
@@ -184,10 +185,7 @@ def _csv(table: pl.DataFrame, target: Path) -> list[ExportedFile]:
         sequence="sequence",
         is_reversal="is_reversal",
     )
-    # A cell that a spreadsheet would run as a formula gets an apostrophe in front.
-    rows = rows.with_columns(
-        pl.col(name).str.replace(r"^([=+\-@\t\r])", "'$1") for name in ("creditor", "document")
-    )
+    rows = rows.with_columns(harmless(pl.col(name)) for name in ("creditor", "case_reference", "document"))
     first, last = table["posted_on"].min(), table["posted_on"].max()
     path = target / f"journal_{first}_{last}.csv"
     path.write_text(rows.write_csv(), encoding="utf-8")

@@ -25,7 +25,7 @@ from mahnwerk.records.models import Case, Fact, Message, MessageItem, MessageSta
 from mahnwerk.usecases import clock
 
 LEASE: Final = dt.timedelta(minutes=10)
-"""How long a sealed message may take to leave (decision 17)."""
+"""How long a sealed message may take to leave (decision 0004)."""
 
 
 _ITEM_COLUMNS: Final = ("claim_id", "step_id", "level", "climbs", "open_cents", "triggers_default")

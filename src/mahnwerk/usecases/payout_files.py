@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.formats import pain
+from mahnwerk.formats.spreadsheets import harmless
 from mahnwerk.gateways.files import write_durably
 from mahnwerk.kernel.accounts import COLLECTED, Account, Entry
 from mahnwerk.letters.payout_statement import PayoutItem, PayoutStatement, render_statement, sums
@@ -183,8 +184,6 @@ def statement_csv(statement: PayoutStatement) -> bytes:
     names = ("row", "value_on", "case_reference", "invoice_number", "what")
     schema = dict.fromkeys(names, pl.String) | {"amount_cents": pl.Int64}
     table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        # A cell that a spreadsheet would run as a formula gets an apostrophe in front.
-        pl.col(name).str.replace(r"^([=+\-@\t\r])", "'$1")
-        for name in ("case_reference", "invoice_number", "what")
+        harmless(pl.col(name)) for name in ("case_reference", "invoice_number", "what")
     )
     return b"\xef\xbb\xbf" + table.write_csv(separator=";").encode()

@@ -13,6 +13,7 @@ from django.db import transaction
 from mahnwerk.frames import Book, FactKind, Role
 from mahnwerk.kernel import calendar
 from mahnwerk.kernel import plans as terms
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.plans import PlanOffer, PlanRefused, PlanWish
@@ -20,7 +21,7 @@ from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records import plans as plan_records
-from mahnwerk.records.models import Case, CaseParticipant, Instalment, InstalmentPlan
+from mahnwerk.records.models import Case, CaseParticipant, InstalmentPlan
 from mahnwerk.records.models import PlanOffer as OfferRow
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
@@ -192,7 +193,7 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
 
 def _first_on(day: dt.date) -> dt.date:
     ahead = day + FIRST_AFTER
-    return ahead if ahead.day == 1 else terms.month_later(ahead.replace(day=1), 1)
+    return ahead if ahead.day == 1 else plus_months(ahead.replace(day=1), 1)
 
 
 def _claims(loaded: Book, result: Decided) -> tuple[pl.DataFrame, list[str]]:
@@ -407,8 +408,3 @@ def _ended(live: pl.DataFrame, row: InstalmentPlan) -> str:
     if kind == FactKind.PLAN_BROKEN:
         return "broken"
     return "fulfilled" if code == terms.PlanAction.FULFILLED else "ended"
-
-
-def instalments_of(row: InstalmentPlan) -> list[Instalment]:
-    """The instalments of a plan in their order."""
-    return list(row.instalments.order_by("number"))

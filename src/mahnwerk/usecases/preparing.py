@@ -312,7 +312,7 @@ def file_key(message: Message, case_reference: str) -> str:
 def costs_of(measure: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, int]]:
     """What this message costs, per claim: the letter's fee split by what is open, and lump sums.
 
-    Split in cents so that the parts add up (decision 9). Only claims that climb to the message's own step
+    Split in cents so that the parts add up (decision 0003). Only claims that climb to the message's own step
     bear it: they are in default, or the kernel would not have charged. A newer invoice that stands in the
     same letter with its first friendly reminder bears nothing.
     """

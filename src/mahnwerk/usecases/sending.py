@@ -231,8 +231,9 @@ class _Worker:
         """Settle what an earlier worker left in the middle, once its lease has ended.
 
         Where the other side can be asked, its answer decides; where it cannot, the message is uncertain.
-        A sealed message that nobody took over certainly has not left.
+        A sealed message that nobody took over certainly has not left. Half-written letters are removed.
         """
+        self.channels.files.sweep()
         expired = Message.objects.filter(
             tenant_id=self.book.tenant_id,
             state__in=[MessageState.SEALED, MessageState.SENDING],

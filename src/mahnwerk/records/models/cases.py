@@ -1,4 +1,4 @@
-"""Cases, their claims, and the one narrow table of facts (decisions 1 and 2)."""
+"""Cases, their claims, and the one narrow table of facts (decision 0002)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we tell people: one row per message, from the plan to the proof (decisions 14, 15, 17)."""
+"""What we tell people: one row per message, from the plan to the proof (decision 0004)."""
 
 from __future__ import annotations
 

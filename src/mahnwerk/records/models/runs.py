@@ -50,7 +50,7 @@ class RunChunk(models.Model):
 
 
 class Decision(models.Model):
-    """An interval in which a case had one outcome for one reason (decision 16). Open = `until_on` null."""
+    """An interval in which a case had one outcome for one reason (decision 0005). Open = `until_on` null."""
 
     id = IdField()
     tenant = link("records.Tenant")

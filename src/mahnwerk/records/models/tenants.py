@@ -47,7 +47,7 @@ class Creditor(models.Model):
 
 
 class Mandate(models.Model):
-    """In whose right the tenant acts for a creditor (decision 3). The latest by `given_on` counts."""
+    """In whose right the tenant acts for a creditor (decision 0002). The latest by `given_on` counts."""
 
     id = IdField()
     tenant = link("records.Tenant")
