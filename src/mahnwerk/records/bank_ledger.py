@@ -16,7 +16,7 @@ from django.db.models import Min
 
 from mahnwerk.frames import FactKind, Role
 from mahnwerk.records import bulk, tenancy
-from mahnwerk.records.models import BankAccount, BankEntry
+from mahnwerk.records.models import BankAccount, BankEntry, ProviderBalance
 
 ANNOUNCEMENTS: Final = ("camt.052", "camt.054", "mt942")
 _VOIDED: Final = """EXISTS (SELECT 1 FROM facts {v} WHERE {v}.tenant_id = e.tenant_id
@@ -83,6 +83,22 @@ def entries(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
         key="e.id",
     )
     return found.with_columns(is_trust=pl.col("account_id").is_in(sorted(trust_accounts)))
+
+
+def settled_for(tenant_id: int) -> dict[int, int]:
+    """Bank entry → the creditor whose provider account it settles."""
+    tenancy.set_tenant(tenant_id)
+    told = dict(
+        BankEntry.objects.filter(
+            tenant_id=tenant_id, reason="settlement", about_id__isnull=False
+        ).values_list("id", "about_id")
+    )
+    owners = dict(
+        ProviderBalance.objects.filter(tenant_id=tenant_id, kind="payout").values_list(
+            "id", "account__creditor_id"
+        )
+    )
+    return {entry: owners[about] for entry, about in told.items() if about in owners}
 
 
 def statements(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:

@@ -225,6 +225,11 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         TECHNICAL: "kind state because came_by received_at applied_at",
         PAYLOAD: "body",
     },
+    "provider_balances": {
+        KEY: "id tenant_id account_id movement_id payment_id descriptor",
+        EVENT: "kind gross_cents fee_cents currency moved_on",
+        TECHNICAL: "recorded_at",
+    },
     "provider_refunds": {
         KEY: "id tenant_id account_id payment_id key reference refund_id",
         EVENT: "amount_cents state asked_at",

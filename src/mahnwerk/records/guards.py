@@ -90,6 +90,7 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("provider_payments", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("provider_payments", ("tenant_id", "pay_link_id"), "pay_links", ("tenant_id", "id")),
     ("provider_events", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("provider_balances", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
     ("provider_refunds", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
     ("provider_refunds", ("tenant_id", "payment_id"), "provider_payments", ("tenant_id", "id")),
 )
@@ -117,6 +118,7 @@ APPEND_ONLY = {
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
     "payouts": "a payout is never changed",
+    "provider_balances": "what a provider listed is never changed",
     "payout_returns": "what became of a payout is never changed",
     "payout_items": "what a payout covers is never changed",
 }

@@ -84,7 +84,7 @@ def post(book: OpenBook, on: dt.date, *, dry_run: bool) -> pl.DataFrame:
     posted = _posted(book)
     if statements.is_empty() and posted.is_empty():
         return posted.with_columns(currency=pl.lit(""))
-    entries = bank_records.entries(book.tenant_id, trusted)
+    entries = _with_settlements(book, bank_records.entries(book.tenant_id, trusted))
     openings = bank_ledger.openings(statements, entries)
     wanted = bank_ledger.bank_targets(bank_ledger.movements(entries, posted), openings)
     owners = _owners(book, statements, entries)
@@ -97,6 +97,17 @@ def post(book: OpenBook, on: dt.date, *, dry_run: bool) -> pl.DataFrame:
     if not dry_run:
         records.add(book.tenant_id, new, table="money_postings")
     return new
+
+
+def _with_settlements(book: OpenBook, entries: pl.DataFrame) -> pl.DataFrame:
+    """A provider's settlement is money of the creditor whose account it is."""
+    settled = bank_records.settled_for(book.tenant_id)
+    if not settled:
+        return entries
+    roles = {i: int(row["role"]) for i, row in load.creditors(book.tenant_id).items()}
+    whose = {entry: roles[creditor] for entry, creditor in settled.items()}
+    role = pl.col("about_id").replace_strict(whose, default=None, return_dtype=pl.Int16)
+    return entries.with_columns(told_role=pl.coalesce(role, "told_role"))
 
 
 def post_payouts(book: OpenBook, on: dt.date, places: MoneyPlaces, *, dry_run: bool) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_outgoing, bank_returns, clock
+from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balances
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
@@ -49,6 +49,11 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     summary = MatchSummary()
     rows = bank_read.entries(book.tenant_id, states=[state.value for state in bank.OPEN])
     summary.looked_at = len(rows)
+    settlements = provider_balances.open_settlements(book)
+    if settlements:
+        others = [entry for entry in rows if not provider_balances.settles(book, entry, settlements)]
+        summary.ignored += len(rows) - len(others)
+        rows = others
     money = [entry for entry in rows if not _is_sorted_out(book, entry, summary)]
     if money:
         newest = max(entry.row.value_on for entry in money)

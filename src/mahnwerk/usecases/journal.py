@@ -18,7 +18,7 @@ from mahnwerk.law import load_laws
 from mahnwerk.records import journal as records
 from mahnwerk.records import load
 from mahnwerk.records.models import Case
-from mahnwerk.usecases import bank_journal, clock, day, procedures
+from mahnwerk.usecases import bank_journal, clock, day, procedures, provider_journal
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
@@ -83,6 +83,7 @@ def post(
     with _one_at_a_time(book):
         frames.append(bank_journal.post_payouts(book, on, places, dry_run=dry_run))
         frames.append(bank_journal.post(book, on, dry_run=dry_run))
+        frames.append(provider_journal.post(book, on, places, dry_run=dry_run))
     frames = [new.select("currency", "amount_cents", is_correction=pl.col("sequence") > 1) for new in frames]
     report = _report(on, dry_run, cases, frames)
     if not dry_run and report.posting_count:
