@@ -305,6 +305,14 @@ def learn(tenant_id: int, payer_id: int, case_id: int, *, is_confirmed: bool, at
         KnownPayer.objects.filter(id=row.id).update(is_confirmed=True)
 
 
+def forget_texts(tenant_id: int, row: BankEntry) -> None:
+    """Empty the texts of one entry, whose payer stays: somebody else paid for a person who is erased."""
+    key = crypto.person_keys(tenant_id, [row.payer_id]).get(row.payer_id)
+    if key is not None:
+        empty = crypto.encrypt(key, b"{}", _aad(tenant_id, bytes(row.entry_key)))
+        BankEntry.objects.filter(tenant_id=tenant_id, id=row.id).update(payload=empty)
+
+
 def erase_payer(tenant_id: int, payer_id: int) -> None:
     """Destroy a payer's key: their entries keep amount and day, and say nothing of them any more."""
     KnownPayer.objects.filter(tenant_id=tenant_id, payer_id=payer_id).delete()
