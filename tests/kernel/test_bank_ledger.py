@@ -41,6 +41,7 @@ def entry(number: int = 1, cents: int = 10_000, **more: Any) -> dict[str, Any]:
         "fact_cents": None,
         "is_undone": False,
         "passed_cents": None,
+        "is_part": False,
     }
     return row | more
 
@@ -165,6 +166,23 @@ def test_the_opening_balance_is_of_the_first_statement_and_less_what_came_before
     found = balances(run(EMPTY, rows, told))
     assert (found[A.BANK], found[A.OPENING_BALANCE]) == (1_400, -700)
     assert closings(told).rows() == [(1, "EUR", START, 1_400)]
+
+
+def test_the_parts_of_a_batch_stand_in_for_it() -> None:
+    """The booking is on the bank account once; its parts take the place of what was in suspense."""
+    whole = entry(1, 10_000)
+    journal = run(EMPTY, frame(whole))
+    whole = {**whole, "state": "ignored", "reason": "batch"}
+    parts = [booked(2, 6_000, is_part=True), entry(3, 4_000, is_part=True)]
+    journal = run(journal, frame(whole, *parts))
+    assert balances(journal) == {A.BANK: 10_000, A.SUSPENSE: -4_000, A.MONEY_IN_TRANSIT: -6_000}
+    journal = run(journal, frame(whole, parts[0], booked(3, 4_000, is_part=True)))
+    assert balances(journal) == {A.BANK: 10_000, A.MONEY_IN_TRANSIT: -10_000}
+    assert balances(run(EMPTY, frame(whole, *parts))) == {
+        A.BANK: 10_000,
+        A.SUSPENSE: -4_000,
+        A.MONEY_IN_TRANSIT: -6_000,
+    }
 
 
 entries_of_any_kind = st.builds(

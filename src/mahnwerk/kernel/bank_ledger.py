@@ -48,6 +48,7 @@ ENTRIES: Final[dict[str, Any]] = {
     "fact_cents": pl.Int64,
     "is_undone": pl.Boolean,  # somebody declared that fact void
     "passed_cents": pl.Int64,  # of a return: what the debtor is charged with for it
+    "is_part": pl.Boolean,  # of another entry, which is the one on the bank account
 }
 """What a bank statement told, and what became of it."""
 STATEMENTS: Final[dict[str, Any]] = {
@@ -70,6 +71,7 @@ MOVEMENTS: Final[dict[str, Any]] = {
     "told_is_trust": pl.Boolean,  # whose money it is by what facts tell; null = as the bank account
     "kept_cents": pl.Int64,  # of a return: what the bank kept and nobody is charged with; >= 0
     "is_parked": pl.Boolean,  # was in suspense when it was first posted
+    "is_part": pl.Boolean,  # taken from what its whole put in transit, not from the bank account
 }
 """Entries of bank statements with what became of them."""
 
@@ -111,6 +113,7 @@ def _counter(place: str, is_trust: str) -> pl.Expr:
 
 REASONS: Final = {
     "told": Place.TOLD,
+    "batch": Place.TOLD,  # its parts tell
     "payout": Place.TOLD,
     "payout_back": Place.TOLD,
     "refund_paid": Place.TOLD,
@@ -207,7 +210,8 @@ def openings(statements: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
         .first()
     )
     before = (
-        entries.join(first.select(*own, "from_on", first_id="statement_id"), on=own)
+        entries.filter(~pl.col("is_part"))
+        .join(first.select(*own, "from_on", first_id="statement_id"), on=own)
         .filter((pl.col("booked_on") < pl.col("from_on")) & (pl.col("statement_id") != pl.col("first_id")))
         .group_by(own)
         .agg(before=pl.col("amount_cents").sum())
@@ -243,6 +247,10 @@ def closings(statements: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _counter_of(place: Place) -> pl.Expr:
+    return _account(_COUNTER[place])
+
+
 def bank_targets(movements: pl.DataFrame, openings: pl.DataFrame) -> pl.DataFrame:
     """What the journal should hold of bank statements.
 
@@ -266,9 +274,9 @@ def bank_targets(movements: pl.DataFrame, openings: pl.DataFrame) -> pl.DataFram
         kept=pl.when(pl.col("place") == int(Place.TOLD)).then(pl.col("kept_cents")).otherwise(0),
     )
     rows = rows.with_columns(
-        bank=_account((_A.BANK, _A.TRUST_BANK)),
-        parking=_account(_COUNTER[Place.SUSPENSE]),
-        elsewhere=_account(_COUNTER[Place.OTHER]),
+        bank=pl.when("is_part").then(_counter_of(Place.TOLD)).otherwise(_account((_A.BANK, _A.TRUST_BANK))),
+        parking=_counter_of(Place.SUSPENSE),
+        elsewhere=_counter_of(Place.OTHER),
         counter=_counter("place", "is_trust"),
         is_elsewhere=(pl.col("told_is_trust") != pl.col("is_trust"))
         & pl.col("place").is_in([int(Place.TOLD), int(Place.PROVIDER)]),
@@ -308,7 +316,8 @@ def _elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
 def _part(rows: pl.DataFrame, entry: Entry, debit: str, credit: str, cents: pl.Expr) -> pl.DataFrame:
     """Postings of a signed amount: what is below zero changes sides."""
     is_in = pl.col("cents") > 0
-    signed = rows.with_columns(cents=cents).filter(pl.col("cents") != 0)
+    # A part that is told of stays where its whole put it: in transit.
+    signed = rows.with_columns(cents=cents).filter((pl.col("cents") != 0) & (pl.col(debit) != pl.col(credit)))
     return signed.select(
         case_id="about_id",
         entry=pl.lit(int(entry)).cast(TARGETS["entry"]),

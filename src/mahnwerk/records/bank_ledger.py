@@ -70,6 +70,7 @@ def entries(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
             f"CASE WHEN f.kind = {int(FactKind.PAYMENT_RETURNED)} THEN {_PASSED} END",
             pl.Int64,
         ),
+        "is_part": ("CASE WHEN e.batch_id IS NULL THEN 0 ELSE 1 END", pl.Boolean),
         "creditor_id": ("COALESCE(c.creditor_id, a.creditor_id)", pl.Int64),
     }
     found = bulk.read_frame(

@@ -118,7 +118,8 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     },
     "payers": {KEY: "id tenant_id", TOKEN: "token", TECHNICAL: "recorded_at"},
     "bank_entries": {
-        KEY: "id tenant_id account_id statement_id payer_id entry_no case_id fact_no about_id hold_case_id "
+        KEY: "id tenant_id account_id statement_id payer_id entry_no case_id fact_no about_id batch_id "
+        "hold_case_id "
         "hold_fact_no rejected_claim_ids",
         EVENT: "booked_on value_on amount_cents currency kind return_reason charges_cents original_cents",
         MARK: "entry_key content_key reference_token mandate_token",
