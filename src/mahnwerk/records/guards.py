@@ -79,6 +79,10 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("known_payers", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "entry_id"), "bank_entries", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("refund_files", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("refunds", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("refunds", ("tenant_id", "case_id", "fact_no"), "facts", ("tenant_id", "case_id", "fact_no")),
+    ("refunds", ("tenant_id", "file_id"), "refund_files", ("tenant_id", "id")),
     ("provider_accounts", ("tenant_id",), "tenants", ("id",)),
     ("provider_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("pay_links", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
@@ -113,6 +117,7 @@ APPEND_ONLY = {
     "debit_files": "a file handed out is never changed",
     "debit_orders": "an order handed out is never changed",
     "debit_statuses": "a status is never changed",
+    "refund_files": "a file handed out is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
     "money_postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
@@ -128,6 +133,10 @@ _EVIDENCE = (*_LETTER, "statement_hash", "bytes_hash", "file_name")
 _TOLD = (
     "id", "tenant_id", "account_id", "statement_id", "payer_id", "entry_no", "entry_key", "booked_on",
     "value_on", "amount_cents", "currency", "kind", "recorded_at",
+)  # fmt: skip
+_REFUND = (
+    "id", "tenant_id", "case_id", "person_id", "reference", "end_to_end_id", "amount_cents", "currency",
+    "ordered_on", "fact_no", "payload", "recorded_at",
 )  # fmt: skip
 _TRANSITIONS = (
     ("planned", ("sealed", "sending", "withdrawn")),
@@ -228,6 +237,15 @@ def _money_triggers() -> list[Trigger]:
             _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
         ),
         Trigger(
+            "refunds_only_follow",
+            "refunds",
+            "UPDATE",
+            "of a refund only its file and its end are ever set, once; void it and order another",
+            f"{_changed(*_REFUND)} OR (OLD.file_id IS NOT NULL AND {_changed('file_id')}) "
+            f"OR (OLD.undone_on IS NOT NULL AND {_changed('undone_on', 'undone_reason')})",
+        ),
+        Trigger("refunds_no_delete", "refunds", "DELETE", "refunds: rows are kept"),
+        Trigger(
             "debit_mandates_only_end",
             "debit_mandates",
             "UPDATE",
@@ -309,6 +327,7 @@ NO_TRUNCATE = (
     "cases",
     "runs",
     "debit_mandates",
+    "refunds",
 )
 
 

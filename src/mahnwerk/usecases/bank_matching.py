@@ -14,7 +14,7 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balances
+from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balances, refund_files
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
@@ -92,7 +92,10 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         summary.ignored += 1
         return True
     if row.kind in BACK:
-        if bank_outgoing.came_back(book, entry):
+        if refund_files.came_back(book, entry):
+            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_back")
+            summary.ignored += 1
+        elif bank_outgoing.came_back(book, entry):
             summary.ignored += 1
         else:
             _wait(book, entry, "own_payment_came_back", None)

@@ -11,7 +11,7 @@ from mahnwerk.records import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('records', '0040_providers'),
+        ('records', '0050_room_for_counters'),
     ]
 
     operations = [
