@@ -191,9 +191,9 @@ def _person_triggers() -> list[Trigger]:
     ]
 
 
-def _money_triggers() -> list[Trigger]:
-    """What the journal, banks, providers and mandates told stays told."""
-    closed = [
+def _closed_triggers() -> list[Trigger]:
+    """A closed period stays closed for postings of both kinds."""
+    return [
         Trigger(
             f"{table}_not_into_closed_periods",
             table,
@@ -205,8 +205,12 @@ def _money_triggers() -> list[Trigger]:
         )
         for table in ("postings", "money_postings")
     ]
+
+
+def _money_triggers() -> list[Trigger]:
+    """What the journal, banks, providers and mandates told stays told."""
     return [
-        *closed,
+        *_closed_triggers(),
         Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
         Trigger(
             "bank_entries_content_stays",
