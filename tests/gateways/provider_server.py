@@ -81,6 +81,7 @@ class Simulator:
     events: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {"stripe": [], "paypal": [], "mollie": []}
     )
+    balance: list[dict[str, Any]] = field(default_factory=list)  # changes of our balance, in order
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)  # idempotency key → answer
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     fail: list[str] = field(default_factory=list)  # before | after | 500 | redirect | 429, one per request
@@ -186,6 +187,25 @@ class Simulator:
             self._emit(payment, "charge.dispute.funds_reinstated", body)
         else:
             self._emit(payment, "", None)
+
+    def changes_balance(
+        self, provider: str, kind: str, cents: int, fee: int = 0, *, name: str = "", text: str = ""
+    ) -> None:
+        """The provider's own book: a payment with its fee, or a settlement that leaves for our bank."""
+        row = {
+            "provider": provider,
+            "kind": kind,
+            "cents": cents,
+            "fee": fee,
+            "payment": name,
+            "at": self.now,
+        }
+        self.balance.append({**row, "id": f"txn_{len(self.balance) + 1:06d}", "text": text})
+
+    def balance_rows(self, provider: str) -> list[dict[str, Any]]:
+        """The balance as this provider shows it, the newest first."""
+        show = {"stripe": _stripe_balance, "paypal": _paypal_balance, "mollie": _mollie_balance}[provider]
+        return [show(row) for row in reversed(self.balance) if row["provider"] == provider]
 
     # --- objects ------------------------------------------------------------------------------
 
@@ -413,7 +433,13 @@ class Simulator:
         return made
 
     def _rooms(self) -> list[tuple[str, Callable[..., tuple[int, Any]]]]:
-        paypal = ("/v2/payments/captures", "/v2/checkout", "/v1/oauth2", "/v1/notifications")
+        paypal = (
+            "/v2/payments/captures",
+            "/v2/checkout",
+            "/v1/oauth2",
+            "/v1/notifications",
+            "/v1/reporting",
+        )
         return [
             ("/v1/notifications/certs/", self._certificate),
             *((prefix, self._paypal) for prefix in paypal),
@@ -448,6 +474,8 @@ class Simulator:
             return 200, _list([self.stripe_refund(p, one) for p in about for one in p.refunds])
         if path == "/v1/disputes":
             return 200, _list([self.stripe_dispute(p, one) for p in about for one in p.disputes])
+        if path == "/v1/balance_transactions" and self.balance:
+            return 200, _list(self.balance_rows("stripe"))
         if path == "/v1/events":
             rows = [e for e in reversed(self.events["stripe"]) if e["created"] >= int(query["created[gte]"])]
             ids = [e["id"] for e in rows]
@@ -484,6 +512,8 @@ class Simulator:
         if method == "POST" and path.endswith("/refund"):
             made_refund = self.refund(names[4], round(float(body["amount"]["value"]) * 100), key)
             return 201, self.paypal_refund(self.of(names[4]), made_refund)
+        if path == "/v1/reporting/transactions" and self.balance:
+            return 200, {"transaction_details": self.balance_rows("paypal"), "total_pages": 1}
         if path.startswith("/v2/checkout/orders/"):
             return self._found(names[4], self.order)
         if path.startswith("/v2/payments/captures/"):
@@ -506,6 +536,8 @@ class Simulator:
         if method == "POST" and path.endswith("/refunds"):
             self.refund(names[3], round(float(body["amount"]["value"]) * 100), key)
             return 201, self.mollie(self.of(names[3]))["_embedded"]["refunds"][-1]
+        if path == "/v2/balances/primary/transactions" and self.balance:
+            return 200, {"_embedded": {"balance_transactions": self.balance_rows("mollie")}, "_links": {}}
         mine = [self.mollie(p) for p in self.payments.values() if p.provider == "mollie"]
         if path in ("/v2/payments", "/v2/refunds", "/v2/chargebacks"):
             kind = names[2]
@@ -604,3 +636,54 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
             """Quiet."""
 
     return Handler
+
+
+def _stripe_balance(row: dict[str, Any]) -> dict[str, Any]:
+    source: Any = {"id": "ch_" + row["payment"][3:], "object": "charge", "payment_intent": row["payment"]}
+    if row["kind"] == "payout":
+        source = {"id": row["text"], "object": "payout", "statement_descriptor": row["text"]}
+    return {
+        "id": row["id"],
+        "object": "balance_transaction",
+        "amount": row["cents"],
+        "fee": row["fee"],
+        "net": row["cents"] - row["fee"],
+        "currency": "eur",
+        "created": int(row["at"].timestamp()),
+        "type": {"payment": "charge"}.get(row["kind"], row["kind"]),
+        "source": source,
+    }
+
+
+def _paypal_balance(row: dict[str, Any]) -> dict[str, Any]:
+    def money(cents: int) -> dict[str, str]:
+        sign = "-" if cents < 0 else ""
+        return {"currency_code": "EUR", "value": f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"}
+
+    info = {
+        "transaction_id": row["text"] or row["payment"],
+        "transaction_event_code": {"payment": "T0006", "payout": "T0403"}[row["kind"]],
+        "transaction_initiation_date": _iso(row["at"]),
+        "transaction_amount": money(row["cents"]),
+    }
+    return {"transaction_info": info | ({"fee_amount": money(-row["fee"])} if row["fee"] else {})}
+
+
+def _mollie_balance(row: dict[str, Any]) -> dict[str, Any]:
+    is_payout = row["kind"] == "payout"
+    context = {"settlementId": row["text"]} if is_payout else {"paymentId": row["payment"]}
+    return {
+        "resource": "balance_transaction",
+        "id": row["id"],
+        "type": "outgoing-transfer" if is_payout else "payment",
+        "initialAmount": _signed(row["cents"]),
+        "resultAmount": _signed(row["cents"] - row["fee"]),
+        "deductions": _signed(-row["fee"]) if row["fee"] else None,
+        "createdAt": _iso(row["at"]),
+        "context": context,
+    }
+
+
+def _signed(cents: int) -> dict[str, str]:
+    sign = "-" if cents < 0 else ""
+    return {"currency": "EUR", "value": f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"}

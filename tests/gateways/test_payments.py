@@ -209,3 +209,56 @@ def test_every_sample_is_read_or_refused_by_name() -> None:
             except WebhookForged:
                 refused += 1
     assert read > 500 and refused > 0, (read, refused)
+
+
+def test_changes_of_a_balance_as_the_providers_write_them() -> None:
+    """Shapes of the providers' own examples."""
+    told = stripe.balance_of(
+        {
+            "id": "txn_1MiN3gLkdIwHu7ixxapQrznl",
+            "object": "balance_transaction",
+            "amount": 2000,
+            "created": 1557995177,
+            "currency": "usd",
+            "fee": 88,
+            "net": 1912,
+            "source": "ch_fakefakefakefakefake0001",
+            "type": "charge",
+        }
+    )
+    assert (told.kind, told.gross_cents, told.fee_cents, told.currency) == ("payment", 2000, 88, "USD")
+    assert told.payment_id == "ch_fakefakefakefakefake0001"
+    told = stripe.balance_of(
+        {"id": "txn_2", "amount": -150, "fee": 0, "currency": "eur", "created": 1, "type": "stripe_fee"}
+    )
+    assert (told.kind, told.gross_cents, told.fee_cents, told.payment_id) == ("fee", 0, 150, "")
+    told = mollie.balance_of(
+        {
+            "resource": "balance_transaction",
+            "id": "baltr_QM24QwzUWR4ev4Xfgyt29A",
+            "type": "refund",
+            "resultAmount": {"value": "-10.25", "currency": "EUR"},
+            "initialAmount": {"value": "-10.00", "currency": "EUR"},
+            "deductions": {"value": "-0.25", "currency": "EUR"},
+            "createdAt": "2021-01-10T12:06:28+00:00",
+            "context": {"paymentId": "tr_7UhSN1zuXS", "refundId": "re_4qqhO89gsT"},
+        }
+    )
+    assert (told.kind, told.gross_cents, told.fee_cents) == ("refund", -1000, 25)
+    assert told.payment_id == "tr_7UhSN1zuXS"
+    told = paypal.balance_of(
+        {
+            "transaction_id": "5TY05013RG002845M",
+            "transaction_event_code": "T0006",
+            "transaction_initiation_date": "2014-07-11T04:03:52+0000",
+            "transaction_amount": {"currency_code": "USD", "value": "465.00"},
+            "fee_amount": {"currency_code": "USD", "value": "-13.79"},
+        }
+    )
+    assert (told.kind, told.gross_cents, told.fee_cents) == ("payment", 46_500, 1_379)
+    assert told.payment_id == "5TY05013RG002845M"
+    for row in (
+        {"id": "txn_3", "amount": "20", "fee": 0, "currency": "eur", "created": 1, "type": "charge"},
+    ):
+        with pytest.raises(WebhookForged):
+            stripe.balance_of(row)

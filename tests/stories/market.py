@@ -18,7 +18,17 @@ from tests.usecases.bank_worlds import OTHER_IBAN, SHOP_IBAN, Bank, Line
 from mahnwerk.gateways.files import FileGateway
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, Claim
-from mahnwerk.usecases import bank_import, cases, day, facts, imports, journal, payouts, sending
+from mahnwerk.usecases import (
+    bank_import,
+    bank_questions,
+    cases,
+    day,
+    facts,
+    imports,
+    journal,
+    payouts,
+    sending,
+)
 from mahnwerk.usecases.books import BookPlace
 from mahnwerk.usecases.channels import Channels
 from mahnwerk.usecases.opening import OpenBook
@@ -148,6 +158,7 @@ class Market:
     queued: dict[str, list[Line]] = field(default_factory=lambda: {"trust": [], "shop": []})
     sent: int = 0
     webhook: str = ""
+    trust_no: int = 1  # the first account a statement came of
 
     def begins(self, day_: dt.date) -> None:
         """The morning of a day."""
@@ -180,7 +191,22 @@ class Market:
         if self.today.weekday() == 4:
             assert journal.post(self.book, self.today).posting_count == 0, "posted once"
         self.assert_journal_balances()
+        self.assert_bank_is_what_the_bank_says()
         return told
+
+    def assert_bank_is_what_the_bank_says(self) -> None:
+        """The journal's bank accounts = the closing balances of the last statements; the question of who paid
+        what stands beside them."""
+        told = {"bank": self.shop, "trust_bank": self.trust}
+        for name, bank in told.items():
+            assert self.account(name) == (bank.balance if bank.number else 0), (self.today, name)
+        open_cents = {"suspense": 0, "trust_suspense": 0}
+        for question in bank_questions.suspense(self.book, self.today):
+            open_cents["trust_suspense" if question.account == self.trust_no else "suspense"] -= (
+                question.amount_cents
+            )
+        assert {name: self.account(name) for name in open_cents} == open_cents, self.today
+        assert self.account("trust_in_transit") == 0, "every fact about money met its entry"
 
     def assert_journal_balances(self) -> None:
         """Debits = credits, clearing accounts empty, trust money owed to somebody; journal = statement."""

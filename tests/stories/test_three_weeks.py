@@ -15,7 +15,7 @@ from tests.usecases import provider_worlds
 from tests.usecases.bank_worlds import Line
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records.models import Claim, Fact, Message, Payout
+from mahnwerk.records.models import Claim, Fact, Message, Payout, ProviderPayment
 from mahnwerk.usecases import (
     bank_import,
     bank_questions,
@@ -24,6 +24,7 @@ from mahnwerk.usecases import (
     plans,
     provider_accounts,
     provider_links,
+    provider_reconciliation,
     providers,
     statements,
 )
@@ -196,8 +197,11 @@ def the_third_week(market: Market) -> None:
     cost = Fact.objects.get(kind=FactKind.COST_INCURRED)
     assert (cost.code, cost.amount_cents) == ("costs.bank_return_charge", 3_20)
 
-    # Tuesday. That was no dunning: her level is what it was.
+    # Tuesday. That was no dunning: her level is what it was. Rent is due, and both banks take their charges.
     an_ordinary_day(market, march(17))
+    market.pays("Hausverwaltung", -800_00, "Miete März", to="shop")
+    market.pays("Bank", -4_90, "Kontoführung", to="shop", code="808")
+    market.pays("Bank", -2_50, "Kontoführung", code="808")
     market.ends()
     assert levels_of(market, "RW-2026-0102") == [1]
 
@@ -208,9 +212,16 @@ def the_third_week(market: Market) -> None:
     market.pays("Änne Größler-Weiß", 100_00, "RW-2026-0102")
     assert market.ends().matched.booked == 2
 
-    # Thursday. The operator pays the sellers; see below. Friday the bank confirms it.
+    # Thursday. Stripe settles: Ida's 249 euro, less its fee of 3.99. Tomorrow they are at the shop's bank.
     an_ordinary_day(market, march(19))
+    ida = ProviderPayment.objects.get().payment_id
+    market.simulator.changes_balance("stripe", "payment", 249_00, 3_99, name=ida)
+    market.simulator.changes_balance("stripe", "payout", -245_01, text="po_1PqXYZ77")
+    assert provider_reconciliation.reconcile(market.book)[0].balances == 2
+    market.pays("Stripe Technology Europe", 245_01, "STRIPE PAYOUT po_1PqXYZ77", to="shop")
+    # The operator pays the sellers; see below. Friday the bank confirms it.
     market.ends()
+    assert (market.account("provider_clearing"), market.account("provider_fees")) == (245_01, 3_99)
 
 
 def the_sellers_are_paid(market: Market) -> None:
@@ -246,10 +257,20 @@ def the_sellers_are_paid(market: Market) -> None:
 
 def the_banks_and_the_books_agree(market: Market) -> None:
     # What the bank says is there is what the journal says is there, to the cent.
-    assert market.account("trust_bank") == market.trust.balance - 100_000
-    assert market.account("bank") == market.shop.balance - 50_000 + 249_00  # Ida's are still at Stripe
+    assert market.account("trust_bank") == market.trust.balance
+    assert market.account("bank") == market.shop.balance
     for name in ("trust_clearing", "payment_clearing", "debtor_credit", "customer_credit"):
         assert market.account(name) == 0
+    for name in ("suspense", "trust_suspense", "money_in_transit", "trust_in_transit", "provider_clearing"):
+        assert market.account(name) == 0
+    # What no debtor has to do with: the rent; and the charges, which the operator makes up for on the trust
+    # account. What was there before the first statement stands against its own account.
+    assert (market.account("other_money"), market.account("bank_charges")) == (800_00, 4_90)
+    assert market.account("trust_other_money") == 2_50
+    assert (market.account("opening_balance"), market.account("trust_opening_balance")) == (
+        -500_00,
+        -1_000_00,
+    )
     # Of 40 invoices, 22 are paid: 15 ordinary ones, and those of Bert, Cora, Dora, Emil, Gustav and Ida.
     assert market.paid_count() == 15 + 2 + 5
 

@@ -14,6 +14,7 @@ from tests.usecases.provider_worlds import PROVIDERS, World, make_world, set_env
 from mahnwerk.frames import FactKind
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import (
+    AuditEntry,
     Designation,
     Fact,
     Feed,
@@ -26,6 +27,7 @@ from mahnwerk.records.models import (
 from mahnwerk.usecases import (
     clock,
     provider_accounts,
+    provider_events,
     provider_links,
     provider_reconciliation,
     provider_refunds,
@@ -300,6 +302,33 @@ def test_a_payment_in_another_currency_is_for_a_person(world: World) -> None:
     assert world.in_force() == []
     assert "unmatched" in world.states()
     assert provider_reconciliation.reconcile(world.book)[0].needs_person
+    a_person_answers(world)
+
+
+def a_person_answers(world: World) -> None:
+    """By hand: what the payment is worth here, and that the rest of what was told adds nothing."""
+    told = provider_events.listing(world.book, state="unmatched")
+    paid = next(row for row in told if row["because"] == "currency")
+    case = world.case().case_reference
+    settle = provider_events.settle
+    for wrong in ({}, {"case": case, "ignore": "both"}, {"case": case}, {"ignore": "Änne <a@example.org>"}):
+        with pytest.raises(BadInput):
+            settle(world.book, paid["event_id"], **wrong)
+    with pytest.raises(NotFound):
+        settle(world.book, "evt_nobody_sent", ignore="test")
+    done = settle(world.book, paid["event_id"], case=case, amount="47,50")
+    assert (done.state, done.amount_cents, done.currency) == ("applied", 47_50, "EUR")
+    assert [(kind, cents) for kind, _, cents in world.in_force()] == [(FactKind.PAYMENT_RECEIVED, 47_50)]
+    with pytest.raises(BadInput, match="applied"):
+        settle(world.book, paid["event_id"], case=case, amount="47,50")
+    for row in provider_events.listing(world.book, state="unmatched"):
+        assert settle(world.book, row["event_id"], ignore="told a second time").state == "ignored"
+    assert "unmatched" not in world.states()
+    assert len(world.in_force()) == 1
+    audit = AuditEntry.objects.filter(action="provider_settle")
+    assert audit.filter(detail__what="booked").count() == 1
+    assert not provider_reconciliation.reconcile(world.book)[0].unmatched
+    assert len(world.in_force()) == 1, "and the nightly reconciliation books nothing more"
 
 
 def test_secrets_come_from_the_environment_and_lie_encrypted(

@@ -180,6 +180,32 @@ def suspense(book: BookOption = "", as_json: JsonOption = False) -> None:
     )
 
 
+@app.command("place")
+def place(
+    entry: Annotated[int, typer.Argument(help="Number of the entry, as `bank suspense` shows it.")],
+    what: Annotated[
+        str, typer.Option("--as", help="told, charge, interest, settlement or other; see bank-files.md.")
+    ],
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what an entry is that is no debtor's payment, so that the journal takes it out of suspense.
+
+    Example:
+
+        mahnwerk bank place 17 --as other
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import bank_questions
+
+    answered = bank_questions.place(opened, entry, what)
+    if as_json:
+        output.emit_json(answered)
+        return
+    typer.echo(f"entry {entry} is {what}: {bank_questions.PLACES[what]}.")
+
+
 @app.command("account")
 def account(
     iban: Annotated[str, typer.Argument(help="IBAN, or the account number the bank's files name.")],

@@ -134,6 +134,36 @@ def terms(
     typer.echo(f"Terms of {added['creditor']} from {date_text(added['valid_from'])}: {what}.")
 
 
+@app.command("status")
+def status(
+    file: Annotated[Path, typer.Argument(help="The bank's status report (pain.002).")],
+    on: OnOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take in what the bank says of transfers: a refused payout is owed again, once.
+
+    Example:
+
+        mahnwerk payout status pain002.xml
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import payout_returns
+
+    taken = payout_returns.take_status(opened, file, day_of(on))
+    if as_json:
+        output.emit_json(taken)
+    else:
+        typer.echo(f"{len(taken.refused)} refused, {len(taken.known)} known already.")
+        for reference in taken.unknown:
+            typer.echo(f"  {reference}: no payout of this book")
+        for reference in taken.executed:
+            typer.echo(f"  {reference}: refused here, but the bank statement shows it; nothing was changed")
+    if taken.unknown or taken.executed:
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: JsonOption = False) -> None:
     """All payouts so far.
@@ -151,7 +181,7 @@ def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: 
         return
     output.table(
         "Payouts",
-        ["reference", "creditor", "day", "collected", "fees", "reserve", "paid out"],
+        ["reference", "creditor", "day", "collected", "fees", "reserve", "paid out", "state"],
         [
             [
                 row["reference"],
@@ -161,6 +191,7 @@ def list_payouts(creditor: CreditorOption = "", book: BookOption = "", as_json: 
                     money(row[name], row["currency"])
                     for name in ("collected_cents", "fee_cents", "reserve_cents", "amount_cents")
                 ),
+                f"{row['state']} {row['because']}".strip(),
             ]
             for row in rows
         ],

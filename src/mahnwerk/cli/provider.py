@@ -167,6 +167,78 @@ def refund(
         raise typer.Exit(1)
 
 
+@app.command("events")
+def events(
+    state: Annotated[
+        str, typer.Option("--state", help="Only this state; else what waits or needs a person.")
+    ] = "",
+    account: AccountOption = "",
+    book: BookOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Events of providers that nothing was booked for yet, and why.
+
+    Example:
+
+        mahnwerk provider events --state unmatched
+    """
+    opened = open_book(book)
+    from mahnwerk.usecases import provider_events
+
+    rows = provider_events.listing(opened, state=state, account=account)
+    if as_json:
+        output.emit_json(rows)
+        return
+    output.table(
+        "Events",
+        ["event", "account", "kind", "state", "because", "case", "what"],
+        [
+            [
+                *(
+                    row[name]
+                    for name in ("event_id", "account", "kind", "state", "because", "case_reference")
+                ),
+                ", ".join(
+                    f"{told['kind']} {output.money(told['amount_cents'], told['currency'])}"
+                    for told in row["movements"]
+                ),
+            ]
+            for row in rows
+        ],
+    )
+
+
+@app.command("settle")
+def settle(
+    event: Annotated[str, typer.Argument(help="The provider's name of the event.")],
+    case: Annotated[str, typer.Option("--case", help="Book its payment on this case.")] = "",
+    amount: Annotated[
+        str, typer.Option("--amount", help="What a payment in another currency is worth in the case's.")
+    ] = "",
+    ignore: Annotated[str, typer.Option("--ignore", help="Why nothing is to be booked; no names.")] = "",
+    account: AccountOption = "",
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Answer an event that could not be booked by itself; kept in the audit trail.
+
+    Examples:
+
+        mahnwerk provider settle evt_3Q… --case M-000042
+        mahnwerk provider settle evt_3Q… --ignore "paid back in the shop"
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import provider_events
+
+    done = provider_events.settle(opened, event, case=case, amount=amount, ignore=ignore, account=account)
+    if as_json:
+        output.emit_json(done)
+        return
+    booked = f", {output.money(done.amount_cents, done.currency)} on {done.case_reference}"
+    typer.echo(f"{done.event_id}: {done.state}{booked if done.case_reference else ''}")
+
+
 @app.command("reconcile")
 def reconcile(
     on: Annotated[

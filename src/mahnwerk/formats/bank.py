@@ -54,6 +54,7 @@ class Entry:
     booking_text: str = ""
     batch_no: int = 0
     is_pending: bool = False
+    batch_reference: str = ""  # of a part: how the bank calls the whole booking
 
 
 KINDS = (

@@ -236,6 +236,7 @@ def _one(
         booking_text=extra,
         batch_no=batch_no,
         is_pending=is_pending,
+        batch_reference=text_at(node, "AcctSvcrRef") or text_at(node, "NtryRef") if batch_no else "",
     )
 
 

@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from mahnwerk.gateways.outbound import AnswerUnknown, Outbound
 from mahnwerk.gateways.payments import (
     AccountSettings,
+    BalanceKind,
+    BalanceMovement,
     Checkout,
     CheckoutRequest,
     Movement,
@@ -112,6 +114,54 @@ def event_of(state: PaymentState) -> ProviderEvent:
         state.link,
         state.status,
         state.movements,
+    )
+
+
+BALANCE_KINDS: Final = {
+    "payment": BalanceKind.PAYMENT,
+    "capture": BalanceKind.PAYMENT,
+    "refund": BalanceKind.REFUND,
+    "canceled-refund": BalanceKind.REFUND,
+    "failed-refund": BalanceKind.REFUND,
+    "returned-refund": BalanceKind.REFUND,
+    "chargeback": BalanceKind.RETURNED,
+    "chargeback-reversal": BalanceKind.RETURNED,
+    "invoice-compensation": BalanceKind.FEE,
+    "platform-payment-chargeback": BalanceKind.RETURNED,
+    "outgoing-transfer": BalanceKind.PAYOUT,
+    "failed-outgoing-transfer": BalanceKind.PAYOUT,
+    "canceled-outgoing-transfer": BalanceKind.PAYOUT,
+    "returned-transfer": BalanceKind.PAYOUT,
+}
+"""Type of a balance transaction → why the balance changed."""
+
+
+def balance_of(row: Mapping[str, Any]) -> BalanceMovement:
+    """A transaction of the primary balance: what moved, and what Mollie deducted for it."""
+    kind = BALANCE_KINDS.get(text(row.get("type")), BalanceKind.OTHER)
+
+    def amount(name: str) -> tuple[int, str]:
+        found = row.get(name)
+        if not isinstance(found, dict):
+            return 0, ""
+        return cents(found.get("value")), text(found.get("currency"))
+
+    gross, currency = amount("initialAmount")
+    fee = gross - amount("resultAmount")[0]
+    if kind is BalanceKind.FEE:
+        gross, fee = 0, fee - gross
+    context = row.get("context")
+    told = context if isinstance(context, dict) else {}
+    descriptor = text(told.get("settlementId"))[:60] if kind is BalanceKind.PAYOUT else ""
+    return BalanceMovement(
+        text(row.get("id")),
+        kind,
+        text(told.get("paymentId")),
+        gross,
+        fee,
+        currency,
+        timestamp(row.get("createdAt")),
+        descriptor,
     )
 
 
@@ -218,9 +268,14 @@ class MollieProvider:
             if PAYMENT_ID.fullmatch(payment_id):
                 yield event_of(self.fetch(payment_id))
 
-    def _rows(self, kind: str, since: dt.datetime) -> Iterator[dict[str, Any]]:
+    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+        """Needs an organisation's access token; with a profile's key Mollie says no."""
+        path = "balances/primary/transactions"
+        yield from (balance_of(row) for row in self._rows("balance_transactions", since, path))
+
+    def _rows(self, kind: str, since: dt.datetime, place: str = "") -> Iterator[dict[str, Any]]:
         """Newest first; the first one that is older ends the listing."""
-        path = f"/v2/{kind}?" + urlencode({"limit": 250})
+        path = f"/v2/{place or kind}?" + urlencode({"limit": 250})
         while path:
             page = self._ask("GET", path)
             for row in _embedded(page, kind):

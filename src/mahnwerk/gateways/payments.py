@@ -92,6 +92,40 @@ class Movement:
             raise WebhookForged("malformed_amount")
 
 
+class BalanceKind(StrEnum):
+    """Why the balance of our account with the provider changed."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    RETURNED = "returned"
+    FEE = "fee"
+    PAYOUT = "payout"
+    """A settlement that leaves for our bank account, or comes back from it."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class BalanceMovement:
+    """One change of the balance: what moved before fees (to us is positive) and what the provider kept."""
+
+    movement_id: str
+    kind: BalanceKind
+    payment_id: str
+    gross_cents: int
+    fee_cents: int
+    currency: str
+    at: dt.datetime
+    descriptor: str = ""
+    """Of a payout: its name on the bank statement."""
+
+    def __post_init__(self) -> None:
+        if not PROVIDER_ID.fullmatch(self.movement_id) or not PROVIDER_ID.fullmatch(self.payment_id or "x"):
+            raise WebhookForged("malformed_id")
+        within = abs(self.gross_cents) <= CENTS_MAX and abs(self.fee_cents) <= CENTS_MAX
+        if not within or not CURRENCY.fullmatch(self.currency):
+            raise WebhookForged("malformed_amount")
+
+
 @dataclass(frozen=True)
 class PaymentState:
     """All the provider knows of one payment."""
@@ -213,6 +247,9 @@ class PaymentProvider(Protocol):
 
     def list_events(self, since: dt.datetime) -> Iterator[ProviderEvent]:
         """Everything that happened since, oldest first, as the webhooks should have told it."""
+
+    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+        """Every change of our balance with the provider since: payments, fees, settlements."""
 
 
 @dataclass(frozen=True)

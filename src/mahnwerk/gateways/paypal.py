@@ -20,6 +20,8 @@ from mahnwerk.gateways import paypal_signature
 from mahnwerk.gateways.outbound import AnswerUnknown, Outbound
 from mahnwerk.gateways.payments import (
     AccountSettings,
+    BalanceKind,
+    BalanceMovement,
     Checkout,
     CheckoutRequest,
     Movement,
@@ -188,6 +190,38 @@ def event_of(body: Mapping[str, Any]) -> ProviderEvent:
     return ProviderEvent(event_id, kind[:60] or "unknown")
 
 
+BALANCE_KINDS: Final = {
+    "T00": BalanceKind.PAYMENT,
+    "T01": BalanceKind.FEE,
+    "T04": BalanceKind.PAYOUT,
+    "T11": BalanceKind.REFUND,
+    "T12": BalanceKind.RETURNED,
+}
+"""Group of a transaction's event code → why the balance changed."""
+
+
+def balance_of(info: Mapping[str, Any]) -> BalanceMovement:
+    """A transaction of the transaction search (`transaction_info`). A capture is named by its own id."""
+    name, code = text(info.get("transaction_id")), text(info.get("transaction_event_code"))
+    kind = BALANCE_KINDS.get(code[:3], BalanceKind.OTHER)
+    kind = BalanceKind.RETURNED if code in ("T1106", "T1114") else kind
+    amount = _part(info, "transaction_amount")
+    gross = cents(amount.get("value"))
+    fee = -cents(_part(info, "fee_amount").get("value") or "0.00")
+    if kind is BalanceKind.FEE:
+        gross, fee = 0, fee - gross
+    about = {
+        BalanceKind.PAYMENT: name,
+        BalanceKind.REFUND: text(info.get("paypal_reference_id")),
+        BalanceKind.RETURNED: text(info.get("paypal_reference_id")),
+    }.get(kind, "")
+    currency = text(amount.get("currency_code"))
+    at = timestamp(info.get("transaction_initiation_date"))
+    descriptor = name if kind is BalanceKind.PAYOUT else ""
+    # One id may stand for two movements of the same transaction (payment and its hold).
+    return BalanceMovement(f"{name}:{code}", kind, about, gross, fee, currency, at, descriptor)
+
+
 @dataclass(frozen=True)
 class PayPalProvider:
     """One PayPal account. Settings: `client_id`, `webhook_id` (a second one during a rotation, separated by a
@@ -328,6 +362,23 @@ class PayPalProvider:
             # Only path and query are taken: the host stays ours to choose.
             path = f"{parts.path}?{parts.query}" if parts.path.startswith("/v1/notifications/") else ""
         yield from (event_of(body) for body in reversed(found))
+
+    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+        """Needs the permission Transaction Search; PayPal lists up to 31 days at a time."""
+        wanted = {
+            "start_date": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "end_date": (since + dt.timedelta(days=31)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "fields": "transaction_info",
+            "page_size": 500,
+        }
+        page, pages = 1, 1
+        while page <= pages:
+            told = self._ask("GET", "/v1/reporting/transactions?" + urlencode({**wanted, "page": page}))
+            for row in _rows(told.get("transaction_details")):
+                yield balance_of(_part(row, "transaction_info"))
+            count = told.get("total_pages")
+            pages = count if isinstance(count, int) else 1
+            page += 1
 
 
 def _name(value: str) -> str:

@@ -18,6 +18,8 @@ from typing import Any, Final
 from mahnwerk.gateways.outbound import AnswerUnknown, Outbound
 from mahnwerk.gateways.payments import (
     AccountSettings,
+    BalanceKind,
+    BalanceMovement,
     Checkout,
     CheckoutRequest,
     Movement,
@@ -198,6 +200,42 @@ def _session_event(event_id: str, kind: str, session: Mapping[str, Any], payment
     )
 
 
+BALANCE_KINDS: Final = {
+    "charge": BalanceKind.PAYMENT,
+    "payment": BalanceKind.PAYMENT,
+    "refund": BalanceKind.REFUND,
+    "payment_refund": BalanceKind.REFUND,
+    "refund_failure": BalanceKind.REFUND,
+    "payment_failure_refund": BalanceKind.RETURNED,
+    "adjustment": BalanceKind.RETURNED,
+    "stripe_fee": BalanceKind.FEE,
+    "stripe_fx_fee": BalanceKind.FEE,
+    "payout": BalanceKind.PAYOUT,
+    "payout_cancel": BalanceKind.PAYOUT,
+    "payout_failure": BalanceKind.PAYOUT,
+}
+"""Type of a balance transaction → why the balance changed."""
+
+
+def balance_of(row: Mapping[str, Any]) -> BalanceMovement:
+    """A balance transaction, its source expanded."""
+    kind = BALANCE_KINDS.get(text(row.get("type")), BalanceKind.OTHER)
+    gross, fee, source = row.get("amount"), row.get("fee"), row.get("source")
+    if not isinstance(gross, int) or not isinstance(fee, int):
+        raise WebhookForged("malformed_amount")
+    if kind is BalanceKind.FEE:
+        gross, fee = 0, fee - gross
+    found = source if isinstance(source, dict) else {}
+    payment_id, descriptor = "", ""
+    if kind is BalanceKind.PAYOUT:
+        descriptor = (text(found.get("statement_descriptor")) or _id(source))[:60]
+    elif kind is not BalanceKind.FEE:
+        payment_id = _id(found.get("payment_intent")) or _id(found.get("charge")) or _id(source)
+    currency = text(row.get("currency")).upper()
+    at = timestamp(row.get("created"))
+    return BalanceMovement(_id(row), kind, payment_id, gross, fee, currency, at, descriptor)
+
+
 @dataclass(frozen=True)
 class StripeProvider:
     """One Stripe account. Secrets: `api_key` (restricted is enough) and `webhook_secrets`."""
@@ -339,6 +377,20 @@ class StripeProvider:
                 break
             wanted["starting_after"] = page["data"][-1]["id"]
         yield from (event_of(body) for body in reversed(found))
+
+    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+        client = self._client
+        wanted: dict[str, Any] = {
+            "created": {"gte": int(since.timestamp())},
+            "expand": ["data.source"],
+            "limit": 100,
+        }
+        while True:
+            page = self._ask(lambda: client.balance_transactions.list(dict(wanted)))
+            yield from (balance_of(row) for row in page["data"])
+            if not page.get("has_more") or not page["data"]:
+                return
+            wanted["starting_after"] = page["data"][-1]["id"]
 
 
 def _refund(made: Mapping[str, Any]) -> Refund:

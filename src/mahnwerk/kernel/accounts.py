@@ -24,8 +24,19 @@ class Account(IntEnum):
     """Money that came in, until it is told what it paid. Zero after every run."""
     SET_OFF = 22
     """Debts of ours that a set-off discharged."""
+    MONEY_IN_TRANSIT = 23
+    """Money that facts tell of and the bank has not told of yet (or the other way round)."""
+    SUSPENSE = 24
+    """Money on the bank account that nobody has placed yet."""
+    OTHER_MONEY = 25
+    """Money on the bank account that concerns no debtor: the accountant books it on."""
+    OPENING_BALANCE = 26
+    """What was on the bank account before its first statement."""
+    PROVIDER_CLEARING = 27
+    """Money at a payment provider, until its settlement arrives at the bank."""
     INTEREST_INCOME = 30
     COST_INCOME = 31
+    BANK_INTEREST = 32
     CREDIT_NOTES = 40
     GOODS_RETURNED = 41
     DISCOUNTS = 42
@@ -33,6 +44,7 @@ class Account(IntEnum):
     BAD_DEBT = 44
     COMPROMISED = 45
     BANK_CHARGES = 46
+    PROVIDER_FEES = 47
     CUSTOMER_CREDIT = 50
     """What debtors paid too much. A liability, never income."""
     OVERPAID_REFUNDS = 51
@@ -45,6 +57,12 @@ class Account(IntEnum):
     TRUST_CLEARING = 71
     DEBTOR_CREDIT = 72
     TRUST_REFUNDS = 73
+    TRUST_IN_TRANSIT = 74
+    TRUST_SUSPENSE = 75
+    TRUST_OTHER_MONEY = 76
+    """Money on the trust account that is no creditor's: of the operator, or owed by him (charges)."""
+    TRUST_OPENING_BALANCE = 77
+    TRUST_PROVIDER_CLEARING = 78
     CREDITOR_LIABILITY = 80
     OPERATOR_FEES = 90
     FEE_VAT = 91
@@ -66,6 +84,13 @@ class Entry(IntEnum):
     PAYOUT_FEE = 20
     PAYOUT_FEE_VAT = 21
     PAYOUT_PAID = 22
+    BANK_OPENING = 30
+    BANK_MOVEMENT = 31
+    BANK_PLACED = 32
+    BANK_KEPT = 33
+    BANK_ELSEWHERE = 34
+    PROVIDER_FEE = 40
+    PROVIDER_OTHER = 41
 
 
 TRUST_ROLES: Final = (Role.AGENCY, Role.MARKETPLACE)

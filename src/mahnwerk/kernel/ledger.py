@@ -15,6 +15,7 @@ from mahnwerk.frames import Book, Component, FactKind
 from mahnwerk.kernel.accounts import TRUST_ROLES, Account, Entry
 from mahnwerk.kernel.allocation import Replay
 from mahnwerk.kernel.discounts import in_force
+from mahnwerk.kernel.money_places import MoneyPlaces, in_their_place
 
 KEY: Final = ("case_id", "entry", "fact_no", "claim_no")
 TARGETS: Final[dict[str, Any]] = {
@@ -89,7 +90,7 @@ def _of(*columns: str) -> dict[str, Any]:
     return {column: TARGETS[column] for column in columns}
 
 
-def targets(book: Book, replay: Replay, on: date) -> pl.DataFrame:
+def targets(book: Book, replay: Replay, on: date, places: MoneyPlaces | None = None) -> pl.DataFrame:
     """What the journal of a book should hold at the end of a day.
 
     Own books: a claim is a receivable from the day it came in; interest and costs are income when they are
@@ -101,6 +102,7 @@ def targets(book: Book, replay: Replay, on: date) -> pl.DataFrame:
     book : as it was replayed (without poison rows)
     replay : of the same day, with allocations
     on : the day
+    places : where the money of facts lies, if not on the bank account; None = all of it on the bank account
 
     Returns
     -------
@@ -133,7 +135,10 @@ def targets(book: Book, replay: Replay, on: date) -> pl.DataFrame:
         _refunds(replay.problems, live, views),
         _bank_charges(live, views),
     ]
-    return pl.concat(parts).filter(pl.col("amount_cents") > 0).sort(*KEY, "debit", "credit")
+    wanted = pl.concat(parts).filter(pl.col("amount_cents") > 0)
+    if places is not None:
+        wanted = in_their_place(wanted, book.cases, places)
+    return wanted.sort(*KEY, "debit", "credit")
 
 
 def _settled(allocations: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:

@@ -174,8 +174,14 @@ def _reserve(moves: pl.DataFrame, terms: Terms, on: date) -> int:
     return half_up(max(0, int(recent["cents"].sum())), terms.reserve_ppm)
 
 
-def payout_postings(settlement: Settlement, on: date) -> pl.DataFrame:
+def payout_postings(
+    settlement: Settlement, on: date, paid_from: Account = Account.TRUST_BANK
+) -> pl.DataFrame:
     """The postings of a payout, without its case: fee, tax and the money that leaves.
+
+    Parameters
+    ----------
+    paid_from : the trust bank; or, where the bank's own statement will tell, the account of money on its way
 
     Returns
     -------
@@ -187,7 +193,7 @@ def payout_postings(settlement: Settlement, on: date) -> pl.DataFrame:
     for entry, account, cents in (
         (Entry.PAYOUT_FEE, Account.OPERATOR_FEES, settlement.fee_cents),
         (Entry.PAYOUT_FEE_VAT, Account.FEE_VAT, settlement.vat_cents),
-        (Entry.PAYOUT_PAID, Account.TRUST_BANK, settlement.amount_cents),
+        (Entry.PAYOUT_PAID, paid_from, settlement.amount_cents),
     ):
         if cents:
             pair = (liability, int(account)) if cents > 0 else (int(account), liability)

@@ -238,7 +238,32 @@ def _chained(tenant_id: int, account_id: int, head: Mapping[str, Any]) -> list[i
     return found
 
 
-def _insert(tenant_id: int, account_id: int, statement_id: int, rows: Sequence[Any], at: datetime) -> None:
+def record_parts(
+    tenant_id: int, whole: BankEntry, parts: Sequence[Mapping[str, Any]], *, at: datetime
+) -> None:
+    """Record the parts of a batch booking; each is named by its whole and its place in it, so once."""
+    tenancy.set_tenant(tenant_id)
+    with transaction.atomic():
+        Tenant.objects.select_for_update().get(id=tenant_id)
+        tokens = [payer_token(tenant_id, part["iban"], part["name"]) for part in parts]
+        payers = ensure_payers(tenant_id, tokens, at=at)
+        days = {"booked_on": whole.booked_on, "value_on": whole.value_on}
+        fresh = []
+        for place, (part, token) in enumerate(zip(parts, tokens, strict=True), 1):
+            key = _hash(tenant_id, f"{bytes(whole.entry_key).hex()}|part|{place}")
+            fresh.append(({**part, **days}, key, key, payers[token]))
+        _insert(tenant_id, whole.account_id, whole.statement_id, fresh, at, batch_id=whole.id)
+
+
+def _insert(
+    tenant_id: int,
+    account_id: int,
+    statement_id: int,
+    rows: Sequence[Any],
+    at: datetime,
+    *,
+    batch_id: int | None = None,
+) -> None:
     last = BankEntry.objects.filter(tenant_id=tenant_id).aggregate(last=Max("entry_no"))["last"] or 0
     keys = crypto.person_keys(tenant_id, {payer_id for *_, payer_id in rows})
     made = []
@@ -252,6 +277,7 @@ def _insert(tenant_id: int, account_id: int, statement_id: int, rows: Sequence[A
                 account_id=account_id,
                 statement_id=statement_id,
                 payer_id=payer_id,
+                batch_id=batch_id,
                 entry_no=number,
                 entry_key=entry_key,
                 content_key=content,
@@ -332,6 +358,14 @@ def learn(tenant_id: int, payer_id: int, case_id: int, *, is_confirmed: bool, at
     )
     if not made and is_confirmed and not row.is_confirmed:
         KnownPayer.objects.filter(id=row.id).update(is_confirmed=True)
+
+
+def forget_texts(tenant_id: int, row: BankEntry) -> None:
+    """Empty the texts of one entry, whose payer stays: somebody else paid for a person who is erased."""
+    key = crypto.person_keys(tenant_id, [row.payer_id]).get(row.payer_id)
+    if key is not None:
+        empty = crypto.encrypt(key, b"{}", _aad(tenant_id, bytes(row.entry_key)))
+        BankEntry.objects.filter(tenant_id=tenant_id, id=row.id).update(payload=empty)
 
 
 def erase_payer(tenant_id: int, payer_id: int) -> None:

@@ -47,8 +47,9 @@ def entries(
     states: Collection[str] = (),
     entry_no: int | None = None,
     account_id: int | None = None,
+    entry_ids: Sequence[int] | None = None,
 ) -> list[EntryRow]:
-    """Entries in some states, or one by its number, oldest first."""
+    """Entries in some states, or by number or ids, oldest first."""
     tenancy.set_tenant(tenant_id)
     found = BankEntry.objects.filter(tenant_id=tenant_id)
     if states:
@@ -57,7 +58,12 @@ def entries(
         found = found.filter(entry_no=entry_no)
     if account_id is not None:
         found = found.filter(account_id=account_id)
-    rows = list(found.order_by("booked_on", "entry_no"))
+    if entry_ids is not None:
+        parts = [entry_ids[start : start + 500] for start in range(0, len(entry_ids), 500)]
+        rows = [row for part in parts for row in found.filter(id__in=part)]
+        rows.sort(key=lambda row: (row.booked_on, row.entry_no))
+    else:
+        rows = list(found.order_by("booked_on", "entry_no"))
     payer_ids = {row.payer_id for row in rows}
     keys = crypto.person_keys(tenant_id, payer_ids)
     owners = dict(BankAccount.objects.filter(tenant_id=tenant_id).values_list("id", "creditor_id"))

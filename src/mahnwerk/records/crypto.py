@@ -275,6 +275,12 @@ def keep_file(tenant_id: int, kind: str, content: bytes) -> tuple[str, bytes]:
     return name, mark
 
 
+def kept_files(kind: str) -> list[bytes]:
+    """The HMACs of all originals of a kind, in a fixed order."""
+    folder = Path(settings.BOOK) / "files" / kind
+    return [bytes.fromhex(path.stem) for path in sorted(folder.glob("*.sealed"))]
+
+
 def open_file(tenant_id: int, kind: str, mark: bytes) -> bytes:
     """The original that `keep_file` kept."""
     path = Path(settings.BOOK) / "files" / kind / f"{bytes(mark).hex()}.sealed"

@@ -118,7 +118,8 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     },
     "payers": {KEY: "id tenant_id", TOKEN: "token", TECHNICAL: "recorded_at"},
     "bank_entries": {
-        KEY: "id tenant_id account_id statement_id payer_id entry_no case_id fact_no hold_case_id "
+        KEY: "id tenant_id account_id statement_id payer_id entry_no case_id fact_no about_id batch_id "
+        "hold_case_id "
         "hold_fact_no rejected_claim_ids",
         EVENT: "booked_on value_on amount_cents currency kind return_reason charges_cents original_cents",
         MARK: "entry_key content_key reference_token mandate_token",
@@ -193,6 +194,10 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         KEY: "id tenant_id creditor_id case_id payout_id fact_no claim_no sequence",
         EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",
     },
+    "money_postings": {
+        KEY: "id tenant_id creditor_id about_id fact_no claim_no sequence",
+        EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",
+    },
     "closed_periods": {KEY: "id tenant_id", TECHNICAL: "until_on closed_at posting_count content_hash"},
     "payout_terms": {
         KEY: "id tenant_id creditor_id",
@@ -206,6 +211,7 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         "payment_count fee_cents vat_cents vat_ppm reserve_cents amount_cents",
         TECHNICAL: "recorded_at",
     },
+    "payout_returns": {KEY: "id tenant_id payout_id", BUSINESS: "word reason on", TECHNICAL: "recorded_at"},
     "payout_items": {KEY: "id tenant_id payout_id posting_id"},
     "provider_accounts": {
         KEY: "id tenant_id public_id creditor_id key",
@@ -230,6 +236,11 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         EVENT: "movements",
         TECHNICAL: "kind state because came_by received_at applied_at",
         PAYLOAD: "body",
+    },
+    "provider_balances": {
+        KEY: "id tenant_id account_id movement_id payment_id descriptor",
+        EVENT: "kind gross_cents fee_cents currency moved_on",
+        TECHNICAL: "recorded_at",
     },
     "provider_refunds": {
         KEY: "id tenant_id account_id payment_id key reference refund_id",

@@ -54,11 +54,14 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("postings", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("postings", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("money_postings", ("tenant_id",), "tenants", ("id",)),
+    ("money_postings", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("closed_periods", ("tenant_id",), "tenants", ("id",)),
     ("payout_terms", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("payouts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("payouts", ("tenant_id", "terms_id"), "payout_terms", ("tenant_id", "id")),
     ("payout_items", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
+    ("payout_returns", ("tenant_id", "payout_id"), "payouts", ("tenant_id", "id")),
     ("bank_accounts", ("tenant_id",), "tenants", ("id",)),
     ("bank_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("bank_statements", ("tenant_id", "account_id"), "bank_accounts", ("tenant_id", "id")),
@@ -86,6 +89,7 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("provider_payments", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("provider_payments", ("tenant_id", "pay_link_id"), "pay_links", ("tenant_id", "id")),
     ("provider_events", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
+    ("provider_balances", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
     ("provider_refunds", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
     ("provider_refunds", ("tenant_id", "payment_id"), "provider_payments", ("tenant_id", "id")),
 )
@@ -110,9 +114,12 @@ APPEND_ONLY = {
     "debit_statuses": "a status is never changed",
     "refund_files": "a file handed out is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
+    "money_postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
     "payouts": "a payout is never changed",
+    "provider_balances": "what a provider listed is never changed",
+    "payout_returns": "what became of a payout is never changed",
     "payout_items": "what a payout covers is never changed",
 }
 
@@ -180,18 +187,26 @@ def _person_triggers() -> list[Trigger]:
     ]
 
 
-def _money_triggers() -> list[Trigger]:
-    """What the journal, banks and providers told stays told."""
+def _closed_triggers() -> list[Trigger]:
+    """A closed period stays closed for postings of both kinds."""
     return [
         Trigger(
-            "postings_not_into_closed_periods",
-            "postings",
+            f"{table}_not_into_closed_periods",
+            table,
             "INSERT",
             "nothing is posted into a closed period; post on a later day",
             "EXISTS (SELECT 1 FROM closed_periods p WHERE p.tenant_id = NEW.tenant_id "
             "AND p.until_on >= NEW.posted_on)",
             True,
-        ),
+        )
+        for table in ("postings", "money_postings")
+    ]
+
+
+def _money_triggers() -> list[Trigger]:
+    """What the journal, banks and providers told stays told."""
+    return [
+        *_closed_triggers(),
         Trigger("bank_entries_no_delete", "bank_entries", "DELETE", "bank_entries: rows are kept"),
         Trigger(
             "bank_entries_content_stays",

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from mahnwerk.records import bulk, ids, tenancy
-from mahnwerk.records.models import ClosedPeriod, Payout, PayoutItem, Posting, Tenant
+from mahnwerk.records.models import ClosedPeriod, MoneyPosting, Payout, PayoutItem, Posting, Tenant
 
 ROWS: dict[str, Any] = {
     "case_id": pl.Int64,
@@ -32,8 +32,10 @@ ROWS: dict[str, Any] = {
     "credit": pl.Int16,
     "amount_cents": pl.Int64,
     "is_reversal": pl.Boolean,
+    "about_id": pl.Int64,
 }
-"""Columns of a posting besides its id."""
+"""Columns of a posting besides its id; `about_id` is of money postings, case and payout of the others."""
+_LACKING = {"postings": ("about_id",), "money_postings": ("case_id", "payout_id")}
 
 
 class JournalConflict(RuntimeError):  # noqa: N818 – an answer, not an accident
@@ -80,20 +82,49 @@ def postings(
     if accounts is not None:
         numbers = ", ".join(str(int(account)) for account in accounts)
         condition += f" AND (p.debit IN ({numbers}) OR p.credit IN ({numbers}))"
+    of_cases = case_range is not None or case_ids is not None
+    tables = ("postings",) if of_cases else ("postings", "money_postings")
+    parts = [
+        _read(table, condition, parameters, columns, key=None if of_cases else "p.id") for table in tables
+    ]
+    return pl.concat(parts)
+
+
+def _read(
+    table: str, condition: str, parameters: list[Any], columns: Sequence[str] | None, *, key: str | None
+) -> pl.DataFrame:
+    """Rows of one of the two tables, with the columns it lacks as nulls."""
     schema = {"id": pl.Int64, **ROWS}
-    select = {name: (f"p.{name}", schema[name]) for name in columns or schema}
-    partial = case_range is not None or case_ids is not None
-    return bulk.read_frame(
-        connection, select, f"postings p WHERE {condition}", parameters, key=None if partial else "p.id"
+    wanted = list(columns or schema)
+    select = {name: (f"p.{name}", schema[name]) for name in wanted if name not in _LACKING[table]}
+    found = bulk.read_frame(connection, select, f"{table} p WHERE {condition}", parameters, key=key)
+    return found.select(
+        pl.col(name) if name in select else pl.lit(None, schema[name]).alias(name) for name in wanted
     )
 
 
-def add(tenant_id: int, rows: pl.DataFrame) -> int:
+def payout_postings(tenant_id: int, columns: Sequence[str]) -> pl.DataFrame:
+    """All postings of payouts."""
+    tenancy.set_tenant(tenant_id)
+    payouts = list(Payout.objects.filter(tenant_id=tenant_id).values_list("id", flat=True))
+    wanted, values = bulk.ids_filter(connection, "p.payout_id", payouts)
+    condition = f"p.tenant_id = %s AND p.payout_id IS NOT NULL AND {wanted}"
+    return _read("postings", condition, [tenant_id, *values], columns, key=None)
+
+
+def money_postings(tenant_id: int, columns: Sequence[str]) -> pl.DataFrame:
+    """All postings that follow bank statements and providers' accounts."""
+    tenancy.set_tenant(tenant_id)
+    return _read("money_postings", "p.tenant_id = %s", [tenant_id], columns, key="p.id")
+
+
+def add(tenant_id: int, rows: pl.DataFrame, *, table: str = "postings") -> int:
     """Add postings in one transaction; their number.
 
     Parameters
     ----------
     rows : ROWS; missing columns are null
+    table : postings, or money_postings
 
     Raises
     ------
@@ -108,11 +139,12 @@ def add(tenant_id: int, rows: pl.DataFrame) -> int:
     frame = rows.select(
         pl.col(name).cast(dtype) if name in rows.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in ROWS.items()
+        if name not in _LACKING[table]
     ).with_columns(ids.new_ids(rows.height), pl.lit(tenant_id).alias("tenant_id"))
     try:
         with transaction.atomic():
             one_at_a_time(tenant_id)
-            return bulk.insert_frame(connection, "postings", frame)
+            return bulk.insert_frame(connection, table, frame)
     except IntegrityError as error:
         if "closed period" in str(error):
             raise JournalConflict("The day was closed at the same time.") from error
@@ -129,8 +161,11 @@ def one_at_a_time(tenant_id: int) -> None:
 def last_posted_on(tenant_id: int) -> date | None:
     """The latest day anything was posted on."""
     tenancy.set_tenant(tenant_id)
-    found: date | None = Posting.objects.filter(tenant_id=tenant_id).aggregate(last=Max("posted_on"))["last"]
-    return found
+    lasts = [
+        model.objects.filter(tenant_id=tenant_id).aggregate(last=Max("posted_on"))["last"]
+        for model in (Posting, MoneyPosting)
+    ]
+    return max((day for day in lasts if day is not None), default=None)
 
 
 def closed_until(tenant_id: int) -> date | None:
@@ -145,6 +180,9 @@ def closed_until(tenant_id: int) -> date | None:
 def content_hash(tenant_id: int, first_on: date | None, last_on: date) -> tuple[int, str]:
     """Number of the postings of a period and SHA-256 over them, in the order of their ids."""
     rows = postings(tenant_id, first_on=first_on, last_on=last_on).sort("id")
+    if rows["about_id"].null_count() == rows.height:
+        # As it was written before bank statements were posted: periods closed then keep their hash.
+        rows = rows.drop("about_id")
     digest = hashlib.sha256(rows.write_csv().encode())
     return rows.height, digest.hexdigest()
 
@@ -166,13 +204,14 @@ def totals(tenant_id: int, last_on: date | None = None) -> pl.DataFrame:
     until, parameters = ("", []) if last_on is None else (" AND posted_on <= %s", [last_on])
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        for side in ("debit", "credit"):
-            cursor.execute(
-                f"SELECT currency, creditor_id, {side}, '{side}', sum(amount_cents) FROM postings "  # noqa: S608
-                f"WHERE tenant_id = %s{until} GROUP BY currency, creditor_id, {side}",
-                [tenant_id, *parameters],
-            )
-            rows += [(*row[:4], int(row[4])) for row in cursor.fetchall()]
+        for table in _LACKING:
+            for side in ("debit", "credit"):
+                cursor.execute(
+                    f"SELECT currency, creditor_id, {side}, '{side}', sum(amount_cents) FROM {table} "  # noqa: S608
+                    f"WHERE tenant_id = %s{until} GROUP BY currency, creditor_id, {side}",
+                    [tenant_id, *parameters],
+                )
+                rows += [(*row[:4], int(row[4])) for row in cursor.fetchall()]
     schema = {
         "currency": pl.String,
         "creditor_id": pl.Int64,

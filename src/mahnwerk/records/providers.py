@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from mahnwerk.records import crypto, ids
+import polars as pl
+from django.db import connection
+
+from mahnwerk.records import bulk, crypto, ids, tenancy
 from mahnwerk.records.models import CaseParticipant, PayLink, ProviderAccount, ProviderEvent, Tenant
 
 PUBLIC_ID: Final = re.compile(r"([0-9]{1,9})-([A-Za-z0-9_-]{16})")
@@ -130,6 +133,33 @@ def open_secrets(account: ProviderAccount) -> dict[str, tuple[str, ...]]:
     key = crypto.tenant_key(account.tenant_id, "provider secrets")
     plain = crypto.decrypt(key, account.secrets, _secrets_aad(account.tenant_id, account.id))
     return {name: tuple(values) for name, values in json.loads(plain).items()}
+
+
+def balances(tenant_id: int) -> pl.DataFrame:
+    """about_id, creditor_id, kind, gross_cents, fee_cents, currency, moved_on of every change of a balance;
+    `is_ours`: a payment of our cases, whose money is posted with its facts."""
+    tenancy.set_tenant(tenant_id)
+    ours = (
+        "EXISTS (SELECT 1 FROM provider_payments p WHERE p.tenant_id = b.tenant_id "
+        "AND p.account_id = b.account_id AND p.payment_id = b.payment_id)"
+    )
+    return bulk.read_frame(
+        connection,
+        {
+            "about_id": ("b.id", pl.Int64),
+            "creditor_id": ("a.creditor_id", pl.Int64),
+            "kind": ("b.kind", pl.String),
+            "gross_cents": ("b.gross_cents", pl.Int64),
+            "fee_cents": ("b.fee_cents", pl.Int64),
+            "currency": ("b.currency", pl.String),
+            "moved_on": ("b.moved_on", pl.Date),
+            "is_ours": (f"CASE WHEN {ours} THEN 1 ELSE 0 END", pl.Boolean),
+        },
+        "provider_balances b JOIN provider_accounts a ON a.tenant_id = b.tenant_id AND a.id = b.account_id "
+        "WHERE b.tenant_id = %s",
+        [tenant_id],
+        key="b.id",
+    )
 
 
 def _body_aad(event: ProviderEvent) -> bytes:

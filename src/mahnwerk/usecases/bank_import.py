@@ -13,7 +13,7 @@ from mahnwerk.formats.bank import BankFile, BankFileError, Entry, Statement
 from mahnwerk.formats.text import visible
 from mahnwerk.records import bank, bank_read, crypto, load
 from mahnwerk.records.models import BankAccount, Feed, ImportedFile
-from mahnwerk.usecases import clock
+from mahnwerk.usecases import bank_details, clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_files import parse
 from mahnwerk.usecases.bank_matching import MatchSummary, match_open
@@ -91,6 +91,7 @@ def import_files(
             for statement in told.statements:
                 accounts.find(statement.account, path.name)
     summaries = [_Import(book, accounts, with_announcements).run(path, members) for path, members in read]
+    bank_details.join(book, _told)
     matched = match_open(book, on=on)
     return BankImport(summaries, gaps_of(book), matched)
 
@@ -209,6 +210,8 @@ class _Import:
             summary.warnings += [f"{name}: {text}" if len(members) > 1 else text for text in told.warnings]
             for statement in told.statements:
                 self._statement(told.format, statement, summary, path.name)
+        if not self.with_announcements and any(bank_details.has_parts(told) for _, told in members):
+            crypto.keep_file(self.book.tenant_id, bank_details.KIND, content)
         if not summary.is_repeat:
             self._keep(content, mark, summary)
         return summary

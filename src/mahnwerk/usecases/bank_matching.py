@@ -14,7 +14,7 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_returns, clock, refund_files
+from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balances, refund_files
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
@@ -49,6 +49,11 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     summary = MatchSummary()
     rows = bank_read.entries(book.tenant_id, states=[state.value for state in bank.OPEN])
     summary.looked_at = len(rows)
+    settlements = provider_balances.open_settlements(book)
+    if settlements:
+        others = [entry for entry in rows if not provider_balances.settles(book, entry, settlements)]
+        summary.ignored += len(rows) - len(others)
+        rows = others
     money = [entry for entry in rows if not _is_sorted_out(book, entry, summary)]
     if money:
         newest = max(entry.row.value_on for entry in money)
@@ -59,6 +64,7 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     for entry in rows:
         if entry.row.amount_cents < 0 and entry.row.kind in BACK:
             bank_returns.take_back(book, entry)
+    bank_outgoing.explain(book)
     left = {r.entry_no: r.state for r in BankEntry.objects.filter(
         tenant_id=book.tenant_id, id__in=[entry.row.id for entry in rows])}  # fmt: skip
     summary.proposed = sum(state == EntryState.PROPOSED for state in left.values())
@@ -87,7 +93,9 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         return True
     if row.kind in BACK:
         if refund_files.came_back(book, entry):
-            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_came_back")
+            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_back")
+            summary.ignored += 1
+        elif bank_outgoing.came_back(book, entry):
             summary.ignored += 1
         else:
             _wait(book, entry, "own_payment_came_back", None)

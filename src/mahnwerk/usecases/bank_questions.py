@@ -190,6 +190,51 @@ def ignore(book: OpenBook, entry_no: int) -> Answered:
     return Answered([entry_no], "ignored")
 
 
+PLACES: Final = {
+    "told": "facts or a payout tell of this money already",
+    "charge": "the bank's charge, which no debtor bears",
+    "interest": "the bank's interest",
+    "settlement": "a payment provider's settlement",
+    "other": "no debtor's and no creditor's money",
+}
+"""What a person may say an entry is, if no payment of a debtor."""
+
+
+def place(book: OpenBook, entry_no: int, what: str) -> Answered:
+    """Say what an entry is that is no debtor's payment; the journal takes it out of suspense.
+
+    Parameters
+    ----------
+    what : one of PLACES
+
+    Raises
+    ------
+    NotFound : no such entry. BadInput : no such word, or the entry is explained already.
+    """
+    if what not in PLACES:
+        raise BadInput(f"{what!r} is nothing an entry can be.", f"Say one of: {', '.join(PLACES)}.")
+    found = bank_read.entries(book.tenant_id, entry_no=entry_no)
+    if not found:
+        raise NotFound(f"there is no bank entry {entry_no}.", "See `mahnwerk bank suspense`.")
+    row = found[0].row
+    unexplained = [*bank.OPEN, EntryState.OUTGOING]
+    state = EntryState.IGNORED if row.amount_cents > 0 else EntryState.OUTGOING
+    with transaction.atomic():
+        changed = BankEntry.objects.filter(
+            tenant_id=book.tenant_id, id=row.id, state__in=unexplained, about_id=None, case_id=None
+        ).update(state=state, reason=what)
+        if not changed:
+            raise BadInput(
+                f"entry {entry_no} is {row.state}{f' ({row.reason})' if row.reason else ''}: nothing is open "
+                "about it.",
+                "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+            )
+        lift_hold(book, row)
+        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
+        note(book, "bank_place", detail={"entry": entry_no, "what": what})
+    return Answered([entry_no], str(state))
+
+
 def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
     found = bank_read.entries(book.tenant_id, entry_no=entry_no)
     if not found:
@@ -201,7 +246,8 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
         )
     if found[0].row.amount_cents <= 0:
         raise BadInput(
-            f"entry {entry_no} is money that went out.", "Record the return with mahnwerk fact add."
+            f"entry {entry_no} is money that went out.",
+            "Record the return with mahnwerk fact add, then: mahnwerk bank place ENTRY --as told.",
         )
     return found[0]
 

@@ -2,7 +2,8 @@
 
 Inside the retention periods (§ 147 AO, § 257 HGB) and while money is owed, the data stay, restricted to
 that purpose (Art. 17(3), 18 GDPR). After that the person's key is destroyed: name, address, sealed letters,
-direct debit mandates and search tokens are gone in every copy. Facts, claims and balances stay, nameless.
+direct debit mandates and search tokens are gone in every copy, and so is what banks and payment providers
+told of the person as a payer. Facts, claims and balances stay, nameless.
 """
 
 from __future__ import annotations
@@ -18,19 +19,17 @@ from django.db.models import Max
 
 from mahnwerk.frames import PERSON
 from mahnwerk.law import load_laws
-from mahnwerk.records import bank, crypto, load, persons
+from mahnwerk.records import crypto, load, persons
 from mahnwerk.records.models import (
-    BankEntry,
     BlindIndex,
     Case,
     CaseParticipant,
     Claim,
     Fact,
-    KnownPayer,
     Message,
     Person,
 )
-from mahnwerk.usecases import file_kinds
+from mahnwerk.usecases import erasing_money, file_kinds
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -67,6 +66,10 @@ class Erasure:
     is_dry_run: bool = True
     files: int = 0
     payers: int = 0
+    entries: int = 0
+    """Texts of bank entries of other payers that spoke of the person."""
+    events: int = 0
+    """Bodies of provider events."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -126,9 +129,11 @@ def _one(book: OpenBook, person_id: int, on: dt.date, dry_run: bool) -> Erasure:
             "id", "case_reference"
         )
     )
-    because, until = _kept_for(book, sorted(cases), on)
+    people = _versions(tenant_id, person_id)
+    traces = erasing_money.find(book, sorted(cases), people)
+    because, until = _kept_for(book, sorted(cases), on, traces)
     result = Erasure(sorted(cases.values()), "restricted" if because else "erased", because, until, dry_run)
-    needles = _needles(tenant_id, person_id)
+    needles = _needles(people)
     if not needles and not because:
         result.state = "already_erased"
     if dry_run:
@@ -137,16 +142,23 @@ def _one(book: OpenBook, person_id: int, on: dt.date, dry_run: bool) -> Erasure:
         persons.restrict(tenant_id, person_id, because)
     else:
         result.files = _forget_files(book, sorted(cases.values()), needles)
-        result.payers = _forget_payers(tenant_id, sorted(cases))
+        erasing_money.forget(book, sorted(cases), traces)
+        result.payers, result.entries = len(traces.payers), len(traces.texts)
+        result.events = len(traces.events)
         persons.erase(tenant_id, person_id)
-    detail = {"person_id": person_id, "because": because, "files": result.files, "payers": result.payers}
+    counts = {name: getattr(result, name) for name in ("files", "payers", "entries", "events")}
+    detail = {"person_id": person_id, "because": because, **counts}
     note(book, f"person_{result.state}", on=on, case_id=next(iter(sorted(cases)), None), detail=detail)
     result.warnings.append("Files outside the book (imports, exports, printed letters) are yours to delete.")
     return result
 
 
-def _kept_for(book: OpenBook, case_ids: list[int], on: dt.date) -> tuple[str, dt.date | None]:
+def _kept_for(
+    book: OpenBook, case_ids: list[int], on: dt.date, traces: erasing_money.Traces
+) -> tuple[str, dt.date | None]:
     """The weightiest reason to keep the person on this day, and its last day; ("", None) = none."""
+    if traces.is_waiting:  # money of this person nobody has placed yet
+        return OPEN, None
     for case_id in case_ids:
         loaded = load.book(book.tenant_id, case_range=(case_id, case_id), on=on)
         balances = decided(book, on, loaded).plan.balances
@@ -159,7 +171,7 @@ def _kept_for(book: OpenBook, case_ids: list[int], on: dt.date) -> tuple[str, dt
     told = Fact.objects.filter(**mine).aggregate(last=Max("effective_on"))
     letters = Message.objects.filter(**mine).aggregate(last=Max("sealed_on"))
     lasts = {
-        VOUCHERS: max(filter(None, [*issued.values(), told["last"]]), default=None),
+        VOUCHERS: max(filter(None, [*issued.values(), told["last"], traces.last_on]), default=None),
         LETTERS: letters["last"],
     }
     law = load_laws()["de"]
@@ -172,15 +184,20 @@ def _kept_for(book: OpenBook, case_ids: list[int], on: dt.date) -> tuple[str, dt
     return (max(kept)[1], max(kept)[0]) if kept else ("", None)
 
 
-def _needles(tenant_id: int, person_id: int) -> list[tuple[str, ...]]:
-    """What tells that a file speaks of this person: any of these, each with all its words."""
+def _versions(tenant_id: int, person_id: int) -> list[dict[str, Any]]:
+    """All that was ever known of a person, decrypted; nothing once it is erased."""
     key = crypto.person_keys(tenant_id, [person_id]).get(person_id)
+    return [
+        json.loads(crypto.decrypt(key, row.payload, crypto.payload_aad(tenant_id, person_id, row.version)))
+        for row in Person.objects.filter(tenant_id=tenant_id, person_id=person_id)
+        if key is not None and row.state != Person.State.SHREDDED
+    ]
+
+
+def _needles(people: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """What tells that a file speaks of this person: any of these, each with all its words."""
     found: set[tuple[str, ...]] = set()
-    for row in Person.objects.filter(tenant_id=tenant_id, person_id=person_id):
-        if key is None or row.state == Person.State.SHREDDED:
-            continue
-        aad = crypto.payload_aad(tenant_id, person_id, row.version)
-        told = json.loads(crypto.decrypt(key, row.payload, aad))
+    for told in people:
         for columns in (("email",), ("iban",), ("phone",), ("last_name", "street"), ("company", "street"),
                         ("customer_number", "last_name"), ("customer_number", "company")):  # fmt: skip
             words = tuple(told.get(column, "") for column in columns)
@@ -219,18 +236,3 @@ def _readable(book: OpenBook) -> Iterator[tuple[Path, str]]:
 def _text(content: bytes) -> str:
     """The content however it may be encoded: better one file too many than one too few."""
     return "\n".join(content.decode(encoding, "ignore") for encoding in ("utf-8", "cp1252", "utf-16"))
-
-
-def _forget_payers(tenant_id: int, case_ids: list[int]) -> int:
-    """Destroy the keys of those who paid for these cases and no others."""
-    entries = BankEntry.objects.filter(tenant_id=tenant_id)
-    known = KnownPayer.objects.filter(tenant_id=tenant_id)
-    mine = {"case_id__in": case_ids}
-    paid = set(entries.filter(**mine).values_list("payer_id", flat=True))
-    paid |= set(known.filter(**mine).values_list("payer_id", flat=True))
-    others = entries.filter(payer_id__in=paid).exclude(case_id__in=case_ids)
-    paid -= set(others.values_list("payer_id", flat=True))
-    paid -= set(known.filter(payer_id__in=paid).exclude(**mine).values_list("payer_id", flat=True))
-    for payer_id in sorted(paid):
-        bank.erase_payer(tenant_id, payer_id)
-    return len(paid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,11 +14,12 @@ from django.db import transaction
 from mahnwerk.kernel import ledger
 from mahnwerk.kernel.accounts import CLEARING, MEMORANDUM, Account
 from mahnwerk.kernel.daily_run import settled
+from mahnwerk.kernel.money_places import MoneyPlaces
 from mahnwerk.law import load_laws
 from mahnwerk.records import journal as records
 from mahnwerk.records import load
 from mahnwerk.records.models import Case
-from mahnwerk.usecases import clock, day, procedures
+from mahnwerk.usecases import bank_journal, clock, day, procedures, provider_journal
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import BadInput, DayRefused, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
@@ -29,6 +31,11 @@ TRUST_LIABILITIES: Final = (
     Account.TRUST_REFUNDS,
     Account.OPERATOR_FEES,
     Account.FEE_VAT,
+    Account.TRUST_IN_TRANSIT,
+    Account.TRUST_SUSPENSE,
+    Account.TRUST_OTHER_MONEY,
+    Account.TRUST_OPENING_BALANCE,
+    Account.TRUST_PROVIDER_CLEARING,
 )
 
 
@@ -67,12 +74,18 @@ def post(
     """
     guard(book, on, confirm_day=confirm_day)
     shards = load.shards(book.tenant_id)
+    places = bank_journal.places(book)
     cases, frames = 0, []
     for number, shard in enumerate(shards):
-        count, new = _post_shard(book, shard, on, dry_run=dry_run)
+        count, new = _post_shard(book, shard, on, places, dry_run=dry_run)
         cases += count
-        frames.append(new.select("currency", "amount_cents", is_correction=pl.col("sequence") > 1))
+        frames.append(new)
         progress(number + 1, len(shards))
+    with _one_at_a_time(book):
+        frames.append(bank_journal.post_payouts(book, on, places, dry_run=dry_run))
+        frames.append(bank_journal.post(book, on, dry_run=dry_run))
+        frames.append(provider_journal.post(book, on, places, dry_run=dry_run))
+    frames = [new.select("currency", "amount_cents", is_correction=pl.col("sequence") > 1) for new in frames]
     report = _report(on, dry_run, cases, frames)
     if not dry_run and report.posting_count:
         note(book, "journal_post", on=on, detail={"postings": report.posting_count})
@@ -102,12 +115,12 @@ def guard(book: OpenBook, on: dt.date, *, confirm_day: bool = False) -> None:
 
 
 def _post_shard(
-    book: OpenBook, shard: tuple[int, int], on: dt.date, *, dry_run: bool
+    book: OpenBook, shard: tuple[int, int], on: dt.date, places: MoneyPlaces, *, dry_run: bool
 ) -> tuple[int, pl.DataFrame]:
     """Number of cases looked at, and the new postings of a part of the book."""
     cases = load.book(book.tenant_id, case_range=shard, on=on)
     sound, replay = settled(cases, load_laws(), on, procedures=procedures.of_book(book.place))
-    wanted = ledger.targets(sound, replay, on)
+    wanted = ledger.targets(sound, replay, on, places)
     posted = records.postings(book.tenant_id, case_range=shard, columns=list(ledger.POSTINGS))
     if sound.cases.height < cases.cases.height:
         # A case with broken data keeps what was posted until somebody has mended it.
@@ -119,14 +132,21 @@ def _post_shard(
         .with_columns(posted_on=pl.lit(on))
     )
     if not dry_run:
-        try:
+        with _one_at_a_time(book):
             records.add(book.tenant_id, new)
-        except records.JournalConflict as error:
-            raise UnsafeStart(
-                f"book {book.place.name}: another journal run posted at the same time; this one stopped.",
-                "Run `mahnwerk journal post` again; it posts only what is left.",
-            ) from error
     return cases.cases.height, new
+
+
+@contextmanager
+def _one_at_a_time(book: OpenBook) -> Iterator[None]:
+    """Say it in plain words when another run was faster."""
+    try:
+        yield
+    except records.JournalConflict as error:
+        raise UnsafeStart(
+            f"book {book.place.name}: another journal run posted at the same time; this one stopped.",
+            "Run `mahnwerk journal post` again; it posts only what is left.",
+        ) from error
 
 
 def _report(on: dt.date, dry_run: bool, cases: int, frames: list[pl.DataFrame]) -> JournalReport:
@@ -183,11 +203,13 @@ def balance(book: OpenBook, on: dt.date | None = None) -> dict[str, Any]:
     ).drop("creditor_id")
     sums = ["debit_cents", "credit_cents", "balance_cents"]
     accounts = table.group_by("currency", "account").agg(pl.col(name).sum() for name in sums)
+    banks = bank_journal.banks(book, on)
     return {
         "on": on,
         "accounts": _named(accounts.sort("currency", "account")),
         "creditors": _named(table.sort("currency", "creditor", "account")),
-        "checks": checks(accounts),
+        "banks": banks,
+        "checks": checks(accounts, banks),
     }
 
 
@@ -195,8 +217,9 @@ def _named(table: pl.DataFrame) -> list[dict[str, Any]]:
     return [{**row, "account": Account(row["account"]).name.lower()} for row in table.iter_rows(named=True)]
 
 
-def checks(accounts: pl.DataFrame) -> list[dict[str, Any]]:
-    """Per currency: debits = credits, clearing accounts at zero, trust bank = what it is owed to."""
+def checks(accounts: pl.DataFrame, banks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per currency: debits = credits, clearing accounts at zero, trust bank = what it is owed to, bank
+    accounts = what the bank says."""
     found = []
     for (currency,), part in accounts.partition_by("currency", as_dict=True).items():
         cents = dict(part.select("account", "balance_cents").iter_rows())
@@ -206,9 +229,16 @@ def checks(accounts: pl.DataFrame) -> list[dict[str, Any]]:
             ("clearing", sum(abs(cents.get(account, 0)) for account in CLEARING)),
             ("managed_claims", sum(cents.get(account, 0) for account in MEMORANDUM)),
             ("trust_bank_less_liabilities", trust),
+            ("bank_less_statements", _off_the_statements(banks, str(currency))),
         ):
             found.append({"currency": currency, "check": name, "cents": value, "ok": value == 0})
     return sorted(found, key=lambda row: (str(row["currency"]), row["check"]))
+
+
+def _off_the_statements(banks: list[dict[str, Any]], currency: str) -> int:
+    """By how much the journal's bank accounts differ from the last balances the bank told."""
+    mine = [row for row in banks if row["currency"] == currency]
+    return sum(abs(row["journal_cents"] - row["statement_cents"]) for row in mine)
 
 
 def debtors(book: OpenBook, on: dt.date | None = None, *, creditor: str = "") -> Iterator[dict[str, Any]]:

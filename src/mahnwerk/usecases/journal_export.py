@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,13 @@ TITLES: Final = {
     Entry.PAYOUT_FEE: "Gebühr",
     Entry.PAYOUT_FEE_VAT: "Umsatzsteuer auf Gebühr",
     Entry.PAYOUT_PAID: "Auszahlung an Auftraggeber",
+    Entry.BANK_OPENING: "Anfangsbestand Bank",
+    Entry.BANK_MOVEMENT: "Bankbewegung",
+    Entry.BANK_PLACED: "Bankbewegung geklärt",
+    Entry.BANK_KEPT: "Bankentgelt, nicht weitergegeben",
+    Entry.BANK_ELSEWHERE: "Geld auf dem Konto des anderen Kreises",
+    Entry.PROVIDER_FEE: "Entgelt Zahlungsdienstleister",
+    Entry.PROVIDER_OTHER: "Zahlungsdienstleister, sonstige Bewegung",
 }
 """What a posting is called in German books."""
 
@@ -70,6 +77,10 @@ def chart_of(book: OpenBook) -> Chart:
         chart = charts.parse_chart(path.read_text(encoding="utf-8"), CHART_FILE)
     except (ChartError, UnicodeDecodeError) as error:
         raise BadInput(str(error)) from error
+    if f"skr{chart.skr}" in charts.SHIPPED:
+        # An account that came with a later version has the number of the shipped chart.
+        shipped = charts.shipped(f"skr{chart.skr}").accounts
+        chart = replace(chart, accounts={**shipped, **chart.accounts})
     missing = sorted({account.name.lower() for account in Account} - set(chart.accounts))
     if missing:
         raise BadInput(f"{path}: accounts without a number: {', '.join(missing)}.", "Copy them from skr03.")

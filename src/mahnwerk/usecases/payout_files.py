@@ -56,6 +56,8 @@ def write_missing(book: OpenBook, creditor_id: int | None = None) -> tuple[list[
         base = folder_of(book) / payout.reference
         paths = {kind: base.with_suffix(kind) for kind in (".pdf", ".csv", ".xml")}
         missing = [kind for kind, path in paths.items() if not path.exists()]
+        if ".xml" in missing and payout.returns.exists():
+            missing.remove(".xml")  # its money is owed again: this order must not go out once more
         if not missing:
             continue
         terms = PayoutTerms.objects.get(tenant_id=book.tenant_id, id=payout.terms_id)
@@ -179,8 +181,9 @@ def statement_csv(statement: PayoutStatement) -> bytes:
     rows.append(
         ("paid_out", statement.on.isoformat(), None, None, statement.reference, statement.amount_cents)
     )
-    names = ("row", "value_on", "case_reference", "invoice_number", "what", "amount_cents")
-    table = pl.DataFrame(rows, schema=list(names), orient="row").with_columns(
+    names = ("row", "value_on", "case_reference", "invoice_number", "what")
+    schema = dict.fromkeys(names, pl.String) | {"amount_cents": pl.Int64}
+    table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         harmless(pl.col(name)) for name in ("case_reference", "invoice_number", "what")
     )
     return b"\xef\xbb\xbf" + table.write_csv(separator=";").encode()

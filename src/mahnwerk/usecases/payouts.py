@@ -21,8 +21,8 @@ from mahnwerk.kernel.ledger import account_totals
 from mahnwerk.law import load_laws
 from mahnwerk.records import ids, load
 from mahnwerk.records import journal as records
-from mahnwerk.records.models import Payout, PayoutTerms, Tenant
-from mahnwerk.usecases import clock, journal, payout_files
+from mahnwerk.records.models import BankEntry, Payout, PayoutReturn, PayoutTerms, Tenant
+from mahnwerk.usecases import bank_journal, clock, journal, payout_files
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import BadInput, NotFound, UnsafeStart
 from mahnwerk.usecases.failpoints import reached
@@ -203,7 +203,9 @@ def _one(
     if dry_run:
         return PayoutRow(key, currency, "would_pay", "", told, liability)
     payout = _record(book, terms, currency, told, vat_ppm, on)
-    postings = kernel.payout_postings(told, on).with_columns(
+    told_by_bank = creditor_id in bank_journal.places(book).since["creditor_id"]
+    paid_from = Account.TRUST_IN_TRANSIT if told_by_bank else Account.TRUST_BANK
+    postings = kernel.payout_postings(told, on, paid_from).with_columns(
         creditor_id=pl.lit(creditor_id), currency=pl.lit(currency), posted_on=pl.lit(on)
     )
     try:
@@ -241,11 +243,22 @@ def _record(
 
 
 def listing(book: OpenBook, creditor: str = "") -> list[dict[str, Any]]:
-    """All payouts so far, the latest last."""
+    """All payouts so far, the latest last, with where their transfer stands: ordered, executed (on the bank
+    statement), refused or returned."""
     rows = Payout.objects.filter(tenant_id=book.tenant_id)
     if creditor:
         rows = rows.filter(creditor_id=journal.creditor_of(book, creditor))
     keys = {i: row["key"] for i, row in load.creditors(book.tenant_id).items()}
+    back = {one.payout_id: one for one in PayoutReturn.objects.filter(tenant_id=book.tenant_id)}
+    on_statement = set(
+        BankEntry.objects.filter(tenant_id=book.tenant_id, reason="payout").values_list("about_id", flat=True)
+    )
+
+    def state(payout_id: int) -> str:
+        if payout_id in back:
+            return str(back[payout_id].word)
+        return "executed" if payout_id in on_statement else "ordered"
+
     return [
         {
             "reference": row.reference,
@@ -256,6 +269,8 @@ def listing(book: OpenBook, creditor: str = "") -> list[dict[str, Any]]:
             "fee_cents": row.fee_cents + row.vat_cents,
             "reserve_cents": row.reserve_cents,
             "amount_cents": row.amount_cents,
+            "state": state(row.id),
+            "because": back[row.id].reason if row.id in back else "",
         }
         for row in rows.order_by("reference")
     ]

@@ -25,7 +25,14 @@ from mahnwerk.records.models import (
     ProviderRefund,
 )
 from mahnwerk.records.models import ProviderEvent as EventRow
-from mahnwerk.usecases import clock, provider_accounts, provider_movements, provider_refunds, providers
+from mahnwerk.usecases import (
+    clock,
+    provider_accounts,
+    provider_balances,
+    provider_movements,
+    provider_refunds,
+    providers,
+)
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.opening import OpenBook
 
@@ -47,6 +54,7 @@ class Reconciled:
     settled_waiting: int = 0
     refunds_asked: int = 0
     checkouts_asked: int = 0
+    balances: int = 0
     unmatched: int = 0
     still_waiting: int = 0
     is_complete: bool = True
@@ -87,6 +95,7 @@ def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
         except FAILURES as error:
             report.is_complete = False
             report.notes.append(f"{step.__name__.strip('_')}: {type(error).__name__}")
+    _balances(book, account, gateway, report)
     for payment in ProviderPayment.objects.filter(
         tenant_id=book.tenant_id,
         account_id=account.id,
@@ -108,6 +117,17 @@ def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
         detail = {"account_id": account.id, "missing": report.missing, "is_complete": report.is_complete}
         note(book, "provider_reconcile", on=on, detail=detail)
     return report
+
+
+def _balances(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled) -> None:
+    """Fees and settlements. A key that may not list them is no reason to hold cases."""
+    try:
+        report.balances = provider_balances.fetch(book, account, gateway)
+    except ProviderRefused as refusal:
+        report.notes.append(f"fees and settlements are not known: the key may not list them ({refusal.code})")
+    except FAILURES as error:
+        report.is_complete = False
+        report.notes.append(f"balances: {type(error).__name__}")
 
 
 def _missed_events(

@@ -267,7 +267,7 @@ def apply_waiting(account: ProviderAccount, payment_id: str) -> int:
     for row in rows.order_by("id"):
         if not row.movements:
             continue
-        found = [provider_movements.apply(account, _movement(told)) for told in row.movements]
+        found = [provider_movements.apply(account, movement_of(told)) for told in row.movements]
         state, because = provider_movements.worst(found)
         if state == provider_movements.WAITING:
             continue
@@ -305,6 +305,7 @@ def _plain(movement: Movement) -> dict[str, Any]:
     }
 
 
-def _movement(told: Mapping[str, Any]) -> Movement:
+def movement_of(told: Mapping[str, Any]) -> Movement:
+    """A movement as it is kept with its event."""
     at = dt.datetime.fromisoformat(told["at"])
     return Movement(**{**told, "kind": MovementKind(told["kind"]), "at": at})

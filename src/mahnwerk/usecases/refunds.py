@@ -277,6 +277,7 @@ def undo(book: OpenBook, refund: Refund, reason: str, on: dt.date) -> bool:
             "kind": FactKind.VOIDED,
             "effective_on": on,
             "voids_fact_no": refund.fact_no,
+            "code": "refund_back",
             "source_key": f"refund-back|{refund.end_to_end_id}",
         }
         fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())

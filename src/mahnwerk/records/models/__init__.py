@@ -21,7 +21,15 @@ from mahnwerk.records.models.cases import (
     Designation,
     Fact,
 )
-from mahnwerk.records.models.journal import ClosedPeriod, Payout, PayoutItem, PayoutTerms, Posting
+from mahnwerk.records.models.journal import (
+    ClosedPeriod,
+    MoneyPosting,
+    Payout,
+    PayoutItem,
+    PayoutReturn,
+    PayoutTerms,
+    Posting,
+)
 from mahnwerk.records.models.messages import Message, MessageItem, MessageState, Permit
 from mahnwerk.records.models.persons import BlindIndex, Person, PersonKey, TenantKey
 from mahnwerk.records.models.plans import (
@@ -39,6 +47,7 @@ from mahnwerk.records.models.providers import (
     PayLink,
     PaymentIntent,
     ProviderAccount,
+    ProviderBalance,
     ProviderEvent,
     ProviderPayment,
     ProviderRefund,
@@ -78,11 +87,13 @@ __all__ = [
     "Message",
     "MessageItem",
     "MessageState",
+    "MoneyPosting",
     "PayLink",
     "Payer",
     "PaymentIntent",
     "Payout",
     "PayoutItem",
+    "PayoutReturn",
     "PayoutTerms",
     "Permit",
     "Person",
@@ -91,6 +102,7 @@ __all__ = [
     "PlanReminder",
     "Posting",
     "ProviderAccount",
+    "ProviderBalance",
     "ProviderEvent",
     "ProviderPayment",
     "ProviderRefund",

@@ -117,6 +117,8 @@ class BankEntry(models.Model):
     reason = models.CharField(max_length=40, blank=True, default="")
     case = link("records.Case", null=True)  # booked to
     fact_no = models.IntegerField(null=True)
+    about_id = models.BigIntegerField(null=True)  # what else it is: `reason` says which table
+    batch_id = models.BigIntegerField(null=True)  # of a part: the entry it is a part of
     hold_case_id = models.BigIntegerField(null=True)  # held until this entry is cleared …
     hold_fact_no = models.IntegerField(null=True)  # … by this fact
     rejected_claim_ids = models.JSONField(default=list)  # [[claim ids], …] a person said no to

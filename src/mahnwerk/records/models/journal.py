@@ -55,6 +55,45 @@ class Posting(models.Model):
         )
 
 
+class MoneyPosting(models.Model):
+    """A posting that follows a bank statement or a provider's account instead of a case.
+
+    Key: (about, entry, fact_no, claim_no), counted by `sequence`. `about_id` is a bank entry, or a statement
+    for its opening balance. Without a creditor: money on an account of the operator for all of them.
+    """
+
+    id = IdField()
+    tenant = link("records.Tenant")
+    creditor = link("records.Creditor", null=True)
+    about_id = models.BigIntegerField()
+    entry = models.SmallIntegerField()
+    fact_no = models.IntegerField()
+    claim_no = models.IntegerField()
+    sequence = models.IntegerField()
+    posted_on = models.DateField()
+    document_on = models.DateField()
+    currency = models.CharField(max_length=3)
+    debit = models.SmallIntegerField()
+    credit = models.SmallIntegerField()
+    amount_cents = models.BigIntegerField()
+    is_reversal = models.BooleanField()
+
+    class Meta:
+        db_table = "money_postings"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["tenant", "about_id", "entry", "fact_no", "claim_no", "sequence"],
+                name="money_postings_key",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_cents__gt=0), name="money_postings_amount_above_zero"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(debit=models.F("credit")), name="money_postings_two_accounts"
+            ),
+        )
+
+
 class ClosedPeriod(models.Model):
     """Nothing is posted on or before the latest `until_on` any more (Festschreibung)."""
 
@@ -153,3 +192,26 @@ class PayoutItem(models.Model):
         db_table = "payout_items"
         constraints = (models.UniqueConstraint(fields=["tenant", "posting_id"], name="payout_items_posting"),)
         indexes = (models.Index(fields=["tenant", "payout"], name="payout_items_payout"),)
+
+
+class PayoutReturn(models.Model):
+    """A payout whose money did not arrive: refused by our bank, or sent back. It is owed again, once."""
+
+    class Word(models.TextChoices):
+        REFUSED = "refused"  # pain.002
+        RETURNED = "returned"  # on the bank statement
+
+    id = IdField()
+    tenant = link("records.Tenant")
+    payout = link("records.Payout", related_name="returns")
+    word = models.CharField(max_length=10, choices=Word.choices)
+    reason = models.CharField(max_length=10, blank=True, default="")  # ISO 20022 code
+    on = models.DateField(db_column="returned_on")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payout_returns"
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "id"], name="payout_returns_tenant_id"),
+            models.UniqueConstraint(fields=["tenant", "payout"], name="payout_returns_once"),
+        )

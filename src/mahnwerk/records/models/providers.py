@@ -224,3 +224,29 @@ class ProviderRefund(models.Model):
                 condition=models.Q(amount_cents__gt=0), name="provider_refunds_amount_above_zero"
             ),
         )
+
+
+class ProviderBalance(models.Model):
+    """A change of our balance with a provider, as it lists them: once each, for fees and settlements."""
+
+    id = IdField()
+    tenant = link("records.Tenant")
+    account = link("records.ProviderAccount")
+    movement_id = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10)  # payment, refund, returned, fee, payout, other
+    payment_id = models.CharField(max_length=120, blank=True, default="")
+    gross_cents = models.BigIntegerField()  # before the fee; to us is positive
+    fee_cents = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    moved_on = models.DateField()
+    descriptor = models.CharField(max_length=60, blank=True, default="")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "provider_balances"
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "id"], name="provider_balances_tenant_id"),
+            models.UniqueConstraint(
+                fields=["tenant", "account", "movement_id"], name="provider_balances_movement"
+            ),
+        )

@@ -1,0 +1,140 @@
+"""Bank statements for the journal: entries and balances as frames, without any personal data.
+
+entries(tenant_id, trust_accounts) -> bank_ledger.ENTRIES with creditor_id
+statements(tenant_id, trust_accounts) -> bank_ledger.STATEMENTS
+account_owners(tenant_id) -> {account: creditor or None}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+import polars as pl
+from django.db import connection
+from django.db.models import Min
+
+from mahnwerk.frames import FactKind, Role
+from mahnwerk.records import bulk, tenancy
+from mahnwerk.records.models import BankAccount, BankEntry, ProviderBalance
+
+ANNOUNCEMENTS: Final = ("camt.052", "camt.054", "mt942")
+_VOIDED: Final = """EXISTS (SELECT 1 FROM facts {v} WHERE {v}.tenant_id = e.tenant_id
+    AND {v}.case_id = e.case_id AND {v}.voids_fact_no = {number} AND {v}.kind = {kind}
+    AND ({v}.code IS NULL OR {v}.code <> 'refund_back')
+    AND NOT EXISTS (SELECT 1 FROM facts {v}w WHERE {v}w.tenant_id = {v}.tenant_id
+    AND {v}w.case_id = {v}.case_id AND {v}w.voids_fact_no = {v}.fact_no))"""
+_CHARGE: Final = """(SELECT k.amount_cents FROM facts k WHERE k.tenant_id = e.tenant_id
+    AND k.case_id = e.case_id AND k.fact_no = e.fact_no + 1 AND k.kind = {kind}
+    AND k.code = 'costs.bank_return_charge' AND NOT {is_void})"""
+"""What a return charges the debtor with stands right behind it: both were recorded as one."""
+_IS_UNDONE: Final = _VOIDED.format(v="v", number="e.fact_no", kind=int(FactKind.VOIDED))
+_PASSED: Final = _CHARGE.format(
+    kind=int(FactKind.COST_INCURRED),
+    is_void=_VOIDED.format(v="kv", number="k.fact_no", kind=int(FactKind.VOIDED)),
+)
+_PAYOUTS: Final = "('payout', 'payout_back')"
+
+
+def account_owners(tenant_id: int) -> dict[int, int | None]:
+    """Bank account → its creditor; None = the operator's, for all creditors."""
+    tenancy.set_tenant(tenant_id)
+    return dict(BankAccount.objects.filter(tenant_id=tenant_id).values_list("id", "creditor_id"))
+
+
+def entries(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
+    """All entries of bank statements as bank_ledger.ENTRIES, and whose money each is (`creditor_id`)."""
+    tenancy.set_tenant(tenant_id)
+    select: dict[str, tuple[str, Any]] = {
+        "about_id": ("e.id", pl.Int64),
+        "account_id": ("e.account_id", pl.Int64),
+        "statement_id": ("e.statement_id", pl.Int64),
+        "booked_on": ("e.booked_on", pl.Date),
+        "value_on": ("e.value_on", pl.Date),
+        "amount_cents": ("e.amount_cents", pl.Int64),
+        "currency": ("e.currency", pl.String),
+        "kind": ("e.kind", pl.String),
+        "state": ("e.state", pl.String),
+        "reason": ("e.reason", pl.String),
+        "told_role": (
+            f"CASE WHEN e.reason IN {_PAYOUTS} THEN {int(Role.MARKETPLACE)} ELSE c.role END",
+            pl.Int16,
+        ),
+        "fact_kind": ("f.kind", pl.Int16),
+        "fact_cents": ("f.amount_cents", pl.Int64),
+        "is_undone": (
+            f"CASE WHEN {_IS_UNDONE} THEN 1 ELSE 0 END",
+            pl.Boolean,
+        ),
+        "passed_cents": (
+            f"CASE WHEN f.kind = {int(FactKind.PAYMENT_RETURNED)} THEN {_PASSED} END",
+            pl.Int64,
+        ),
+        "is_part": ("CASE WHEN e.batch_id IS NULL THEN 0 ELSE 1 END", pl.Boolean),
+        "creditor_id": ("COALESCE(c.creditor_id, a.creditor_id)", pl.Int64),
+    }
+    found = bulk.read_frame(
+        connection,
+        select,
+        "bank_entries e JOIN bank_accounts a ON a.tenant_id = e.tenant_id AND a.id = e.account_id "
+        "LEFT JOIN cases c ON c.tenant_id = e.tenant_id AND c.id = e.case_id "
+        "LEFT JOIN facts f ON f.tenant_id = e.tenant_id AND f.case_id = e.case_id AND f.fact_no = e.fact_no "
+        "WHERE e.tenant_id = %s",
+        [tenant_id],
+        key="e.id",
+    )
+    return found.with_columns(is_trust=pl.col("account_id").is_in(sorted(trust_accounts)))
+
+
+def settled_for(tenant_id: int) -> dict[int, int]:
+    """Bank entry → the creditor whose provider account it settles."""
+    tenancy.set_tenant(tenant_id)
+    told = dict(
+        BankEntry.objects.filter(
+            tenant_id=tenant_id, reason="settlement", about_id__isnull=False
+        ).values_list("id", "about_id")
+    )
+    owners = dict(
+        ProviderBalance.objects.filter(tenant_id=tenant_id, kind="payout").values_list(
+            "id", "account__creditor_id"
+        )
+    )
+    return {entry: owners[about] for entry, about in told.items() if about in owners}
+
+
+def statements(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
+    """All statements as bank_ledger.STATEMENTS."""
+    tenancy.set_tenant(tenant_id)
+    names = ", ".join(f"'{name}'" for name in ANNOUNCEMENTS)
+    found = bulk.read_frame(
+        connection,
+        {
+            "statement_id": ("s.id", pl.Int64),
+            "account_id": ("s.account_id", pl.Int64),
+            "currency": ("s.currency", pl.String),
+            "from_on": ("s.from_on", pl.Date),
+            "to_on": ("s.to_on", pl.Date),
+            "opening_cents": ("s.opening_cents", pl.Int64),
+            "closing_cents": ("s.closing_cents", pl.Int64),
+            "is_final": (f"CASE WHEN s.format IN ({names}) THEN 0 ELSE 1 END", pl.Boolean),
+        },
+        "bank_statements s WHERE s.tenant_id = %s",
+        [tenant_id],
+        key="s.id",
+    )
+    return found.with_columns(is_trust=pl.col("account_id").is_in(sorted(trust_accounts)))
+
+
+def first_days(tenant_id: int) -> pl.DataFrame:
+    """account_id, on: the earliest booking or value day of each account's entries."""
+    tenancy.set_tenant(tenant_id)
+    rows = (
+        BankEntry.objects.filter(tenant_id=tenant_id)
+        .values_list("account_id")
+        .annotate(booked=Min("booked_on"), valued=Min("value_on"))
+    )
+    return pl.DataFrame(
+        [(account, min(booked, valued)) for account, booked, valued in rows],
+        schema={"account_id": pl.Int64, "on": pl.Date},
+        orient="row",
+    )
