@@ -16,10 +16,8 @@ from typing import Any, Final
 
 import polars as pl
 
-PRINCIPAL_CENTS_MAX: Final = 10**13
-"""Largest amount of one claim: 100 milliard euro. Bounds every product in Int128."""
-RATE_PPM_MAX: Final = 1_000_000
-"""Largest yearly rate: 100 per cent."""
+from mahnwerk.bounds import PRINCIPAL_CENTS_MAX as PRINCIPAL_CENTS_MAX
+from mahnwerk.bounds import RATE_PPM_MAX as RATE_PPM_MAX
 
 Schema = Mapping[str, Any]
 

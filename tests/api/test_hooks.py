@@ -103,8 +103,8 @@ def test_the_button_leads_to_the_provider_and_twice_to_the_same_place(world: Wor
     world.simulator.pay(world.simulator.of(link).checkout_id)
     world.deliver_all()
     page = client.get(f"/pay/{link}").content.decode()
-    assert "nichts mehr offen" in page and "<button" not in page
-    assert "nichts mehr offen" in client.post(f"/pay/{link}").content.decode()
+    assert "nichts mehr zu zahlen" in page and "<button" not in page
+    assert "nichts mehr zu zahlen" in client.post(f"/pay/{link}").content.decode()
 
 
 def test_every_pay_page_says_its_language_and_what_it_is(

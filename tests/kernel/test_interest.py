@@ -13,13 +13,11 @@ from tests.kernel.oracle import half_up, year_share
 
 from mahnwerk.frames import PRINCIPAL_CENTS_MAX, SPANS
 from mahnwerk.kernel.interest import (
-    DAY_COUNTS,
-    BoundError,
     default_interest,
-    interest_between,
     interest_schedule,
     rate_index,
 )
+from mahnwerk.kernel.interest_of_one import DAY_COUNTS, BoundError, interest_between
 from mahnwerk.law import LawGap, load_laws
 
 LAW = load_laws()["de"]

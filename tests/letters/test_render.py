@@ -130,15 +130,19 @@ def test_the_signature_stays_on_the_first_page(count: int, template: str, langua
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
-def test_an_offer_leaves_room_for_whom_to_ask(count: int, language: str) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("triggers", [False, True])
+def test_an_offer_leaves_room_for_whom_to_ask(triggers: bool, count: int, language: str) -> None:
     items = tuple(
         samples.item(f"2026-2{number}", step="final_notice", interest_open_cents=5, costs_open_cents=250)
         for number in range(count)
     )
     link = "https://pay.example.org/pay/1-AAAAAAAAAAAAAAAA"
     made = samples.final_notice(items=items, language=language, portal_url=link)
-    made = replace(made, demand_cents=sum(item.open_cents for item in items))
+    made = replace(made, demand_cents=sum(item.open_cents for item in items), triggers_default=triggers)
+    parties = {"sender": samples.AGENCY, "creditor": Party(samples.SHOP.name, samples.SHOP.address_lines)}
+    if count < 6:
+        made = replace(made, role=Role.AGENCY, registration=samples.REGISTRATION, **parties)
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(render(made).pdf)]
     assert f"{made.sender.contact_person}, {made.sender.name}" in pages[0]
     assert made.sender.phone in pages[0] and link in pages[0]
@@ -360,6 +364,14 @@ def test_html_is_quiet_about_colours_and_loads_nothing() -> None:
         assert word not in html
 
 
+def test_no_line_of_the_text_is_longer_than_a_mail_program_shows() -> None:
+    long = replace(
+        samples.SHOP, register="Amtsgericht Berlin-Charlottenburg, HRA 54321", hours="Mo–Sa 8–20 Uhr"
+    )
+    for made in (samples.letter(sender=long), samples.agency_letter(), samples.final_notice()):
+        assert max(map(len, render(made).text.splitlines())) <= 76
+
+
 def test_html_has_one_heading_of_its_own_and_cells_that_say_what_they_are() -> None:
     html = render(samples.second_notice()).html
     assert html.count("<h1>") == html.count("<main>") == html.count("</main>") == 1
@@ -425,3 +437,20 @@ def test_a_logo_takes_the_place_of_the_name(logo: str) -> None:
     plain, drawn = (render(samples.letter(sender=each)).pdf for each in (samples.SHOP, sender))
     assert drawn.count(b"/Subtype/Image") == plain.count(b"/Subtype/Image") + 1
     assert pdf_text(plain).count(sender.name) == pdf_text(drawn).count(sender.name) + 1
+
+
+@pytest.mark.parametrize("make", [samples.letter, samples.second_notice, samples.agency_letter])
+def test_the_pay_link_can_be_followed_read_and_heard_beside_the_code(make: Any) -> None:
+    url = "https://pay.example.org/pay/1-k7m2x9qa4hc8tw3p"
+    letter = make(pay_url=url)
+    rendered = render(letter)
+    annotation: Any = pypdf.PdfReader(io.BytesIO(rendered.pdf)).pages[0]["/Annots"][0].get_object()  # type: ignore[index]
+    assert annotation["/A"]["/URI"] == annotation["/Contents"] == url
+    assert squeezed(url) in squeezed(pdf_text(rendered.pdf))
+    assert places(rendered.pdf, "Oder online zahlen")[1] > places(rendered.pdf, "IBAN")[1]
+    assert decoded(rendered.pdf).startswith("BCD")
+    assert f"\nOder online zahlen:\n{url}\n" in rendered.text
+    assert rendered.html.count(f'<a href="{url}" style=') == 1
+    without = render(make())
+    assert len(pypdfium2.PdfDocument(rendered.pdf)) == len(pypdfium2.PdfDocument(without.pdf))
+    assert "/Annots" not in pypdf.PdfReader(io.BytesIO(without.pdf)).pages[0]

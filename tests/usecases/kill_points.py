@@ -1,6 +1,6 @@
 """Kill the main job at every point where it could stop, start it again, and compare the results.
 
-    python -m tests.usecases.kill_points                 every point of both scenarios
+    python -m tests.usecases.kill_points                 every point of all scenarios
     python -m tests.usecases.kill_points --points 40     40 points spread evenly over each scenario
 
 MAHNWERK_TEST_DATABASE=postgres does it on a PostgreSQL of its own.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 import json
 import os
 import signal
@@ -63,6 +64,15 @@ input_tax_deductible: true
 """
 
 
+ACCOUNT = """\
+key: mollie-1
+provider: mollie
+creditor: kiosk
+secrets: {api_key: MOLLIE_API_KEY}
+"""
+PAGES = {"MAHNWERK_PUBLIC_URL": "https://pay.example.org", "MOLLIE_API_KEY": "test_mollie"}
+
+
 @dataclass
 class Counts:
     """What the trials of one scenario showed."""
@@ -94,7 +104,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One world: where it lies, and whether e-mails go to a mail server that cannot be asked."""
+    """One world: where it lies, and whether e-mails go to a mail server that cannot be asked.
+
+    `has_links`: the creditor has an account at a provider, so letters carry pay links. Names and letters
+    follow from the case alone; there every file must have the same bytes, however often it was written.
+    """
 
     name: str
     folder: Path
@@ -102,6 +116,7 @@ class Scenario:
     port: int
     day: dt.date = DAYS[0]
     reruns: tuple[int, ...] = (1,)
+    has_links: bool = False
 
     @property
     def trial(self) -> TrialBook:
@@ -117,6 +132,7 @@ class Scenario:
         from mahnwerk.usecases import clock, main_job, opening
         from mahnwerk.usecases import day as days
 
+        os.environ |= PAGES if self.has_links else {}
         if self.mailbox is not None:
             os.environ["MAHNWERK_SMTP_URL"] = f"smtp://127.0.0.1:{self.port}?timeout=10"
         now = dt.datetime.combine(day or self.day, dt.time(6), dt.UTC) + dt.timedelta(hours=hour)
@@ -145,7 +161,9 @@ class Scenario:
     def outside(self) -> Counter[str]:
         """What reached the outside world: name and content, with how often."""
         files = sorted((self.folder / "var" / "outbox").rglob("*.*"))
-        seen = Counter(path.name for path in files if not path.name.startswith("."))
+        files = [path for path in files if not path.name.startswith(".")]
+        marks = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if self.has_links}
+        seen = Counter(f"{path.name} {marks.get(path, '')}" for path in files)
         for mail in self.mails():
             seen[str(message_from_bytes(mail.read_bytes())["Message-ID"])] += 1
         return seen
@@ -154,7 +172,7 @@ class Scenario:
 def in_the_book() -> dict[str, Any]:
     """Counts that must be the same however often the job was interrupted."""
     from mahnwerk.frames import FactKind
-    from mahnwerk.records.models import Case, Claim, Decision, Fact, Message, Person
+    from mahnwerk.records.models import Case, Claim, Decision, Fact, Message, PayLink, Person
 
     undone = set(Fact.objects.filter(kind=FactKind.VOIDED).values_list("case_id", "voids_fact_no"))
     facts = Counter(
@@ -168,6 +186,7 @@ def in_the_book() -> dict[str, Any]:
         "cases": Case.objects.count(),
         "claims": Claim.objects.count(),
         "persons": Person.objects.count(),
+        "links": sorted(PayLink.objects.values_list("public_id", "state")),
         "decisions": sorted(Decision.objects.filter(until_on=None).values_list("case__case_no", "reason")),
     }
 
@@ -224,6 +243,9 @@ def run_scenario(scenario: Scenario, points: int) -> Counts:
     clean, expected = json.loads(out.read_text()), scenario.outside()
     names = log.read_text().splitlines()
     counts = Counts(scenario.name, points=len(names))
+    if scenario.has_links != bool(clean["links"]):
+        counts.faults.append(f"{scenario.name}: {len(clean['links'])} pay links")
+        counts.differing += 1
     for point in spread(len(names), points):
         _trial(scenario, point, names[point - 1], clean, expected, out, counts)
         if counts.killed % 20 == 0:
@@ -234,9 +256,14 @@ def run_scenario(scenario: Scenario, points: int) -> Counts:
 
 def _template(scenario: Scenario) -> None:
     """The book as it is before the day of the scenario."""
-    from mahnwerk.usecases import opening
+    from mahnwerk.usecases import imports, opening, provider_accounts
 
-    opening.open_book(BOOK, actor="test", create=True)
+    book = opening.open_book(BOOK, actor="test", create=True)
+    if scenario.has_links:
+        os.environ |= PAGES
+        (scenario.folder / "account.yaml").write_text(ACCOUNT, encoding="utf-8")
+        imports.import_files(book, [scenario.folder / "kiosk.yaml", scenario.folder / "kiosk.csv"])
+        provider_accounts.add_file(book, scenario.folder / "account.yaml")
     for day in DAYS:
         if day < scenario.day:
             scenario.work(0, day)
@@ -284,10 +311,10 @@ def _trial(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run both scenarios and print their counts; 1 if anything was lost, doubled or hidden."""
+    """Run the scenarios and print their counts; 1 if anything was lost, doubled or hidden."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--points", type=int, default=0, help="so many per scenario; 0 = all")
-    parser.add_argument("--scenario", choices=["files", "fees", "mail", "all"], default="all")
+    parser.add_argument("--scenario", choices=["files", "fees", "links", "mail", "all"], default="all")
     options = parser.parse_args(arguments)
     with databases(), tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
         results = list(run_all(Path(folder), options.points, options.scenario))
@@ -299,11 +326,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_all(folder: Path, points: int, only: str = "all") -> Iterator[Counts]:
-    """The scenarios: first letters as files; letters that charge a cost; e-mails to a bare SMTP server."""
+    """First letters as files; letters that charge a cost; letters with pay links; e-mails to bare SMTP."""
     if only in ("files", "all"):
         yield run_scenario(Scenario("files", folder / "files", None, 0), points)
     if only in ("fees", "all"):
         yield run_scenario(Scenario("fees", folder / "fees", None, 0, DAYS[2]), points)
+    if only in ("links", "all"):
+        yield run_scenario(Scenario("links", folder / "links", None, 0, has_links=True), points)
     if only in ("mail", "all"):
         mailbox = folder / "mailbox"
         mailbox.mkdir()

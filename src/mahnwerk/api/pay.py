@@ -44,7 +44,8 @@ WORDS: Final = {
         "to": "An",
         "amount": "Betrag",
         "button": "Weiter zur Zahlung",
-        "settled": "Es ist nichts mehr offen. Danke.",
+        "settled": "Hier ist nichts mehr zu zahlen. Danke.",
+        "paused": "Hier ist zurzeit nichts zu zahlen. Haben Sie Fragen, melden Sie sich gern.",
         "processing": "Eine Zahlung ist unterwegs. Sie brauchen nichts weiter zu tun.",
         "done": "Danke. Sobald der Zahlungsdienst die Zahlung bestätigt, ist sie verbucht.",
         "cancelled": "Die Zahlung wurde abgebrochen. Es wurde nichts abgebucht.",
@@ -57,7 +58,8 @@ WORDS: Final = {
         "to": "To",
         "amount": "Amount",
         "button": "Continue to payment",
-        "settled": "Nothing is open any more. Thank you.",
+        "settled": "There is nothing left to pay here. Thank you.",
+        "paused": "There is nothing to pay here at present. If you have questions, please get in touch.",
         "processing": "A payment is under way. There is nothing more to do.",
         "done": "Thank you. The payment is booked as soon as the payment service confirms it.",
         "cancelled": "The payment was cancelled. Nothing was charged.",
@@ -70,6 +72,7 @@ WORDS: Final = {
 TITLES: Final = {
     "de": {
         "settled": "Nichts mehr zu zahlen",
+        "paused": "Zurzeit nichts zu zahlen",
         "processing": "Zahlung unterwegs",
         "done": "Danke",
         "cancelled": "Zahlung abgebrochen",
@@ -78,6 +81,7 @@ TITLES: Final = {
     },
     "en": {
         "settled": "Nothing left to pay",
+        "paused": "Nothing to pay at present",
         "processing": "Payment under way",
         "done": "Thank you",
         "cancelled": "Payment cancelled",

@@ -53,7 +53,7 @@ def interest(
         mahnwerk law interest 10000 --from 2026-06-15 --until 2026-07-15 --debtor business --json
     """
     with told(as_json):
-        from mahnwerk.kernel.interest import interest_between
+        from mahnwerk.kernel.interest_of_one import interest_between
 
         first = first_day.date()
         cents = read_cents(amount)

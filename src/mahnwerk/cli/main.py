@@ -84,6 +84,7 @@ class Commands(typer.core.TyperGroup):
 
 def _command(target: Any, name: str) -> Any:
     if isinstance(target, typer.Typer):
+        target._add_completion = False  # a group alone is no program that a shell could complete
         command = typer.main.get_command(target)
     else:
         single = typer.Typer(rich_markup_mode="markdown", add_completion=False)

@@ -12,6 +12,7 @@ from typing import Final
 
 from mahnwerk.letters.address import address_lines, recipient_name
 from mahnwerk.letters.check_claims import Finding, claim_findings
+from mahnwerk.letters.check_link import link_findings
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
 from mahnwerk.letters.reference import is_rf_reference, spaced
@@ -34,7 +35,7 @@ _SENTENCE_END: Final = re.compile(r"(?<!\b\d\.)(?<!\b\d\d\.)(?<=[.!?:])\s")
 _CAPITALS: Final = re.compile(r"(?<!\w)[A-ZÄÖÜ]{4,}(?!\w)")
 
 
-def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[Finding]:
+def check(letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_pages: str = "") -> list[Finding]:
     """Hold a finished letter against what it must and must not say.
 
     Parameters
@@ -42,6 +43,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
     letter : what was to be said
     rendered : what is said; `rendered.text` is read, so a PDF's text layer can be checked the same way
     by_post : the address window must be usable and every character printable
+    pay_pages : where a pay link must lead, as configured; "" = there is none
 
     Returns
     -------
@@ -62,6 +64,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
         *_address(letter, rendered, by_post),
         *_figures(letter),
         *claim_findings(letter),
+        *link_findings(letter, rendered, pay_pages),
         *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
@@ -72,9 +75,12 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
     return sorted(findings, key=lambda finding: not finding.refuses)
 
 
-def refusals(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[Finding]:
+def refusals(
+    letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_pages: str = ""
+) -> list[Finding]:
     """Only the findings that keep the letter in."""
-    return [finding for finding in check(letter, rendered, by_post=by_post) if finding.refuses]
+    found = check(letter, rendered, by_post=by_post, pay_pages=pay_pages)
+    return [finding for finding in found if finding.refuses]
 
 
 def _refuse(rule: str, message: str, remedy: str = "") -> Finding:
@@ -314,6 +320,7 @@ def _without_data(letter: Letter, text: str) -> str:
         parties += [letter.registration.number, authority.name, *authority.address_lines]
         parties += [letter.registration.authority_contact]
     parties += [item.invoice_number for item in letter.items] + [letter.case_reference, letter.portal_url]
+    parties.append(letter.pay_url)
     for value in sorted({clean(part) for part in parties if len(part.strip()) > 1}, key=len, reverse=True):
         text = _blanked(text, value)
     return text

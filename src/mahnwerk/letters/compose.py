@@ -9,7 +9,7 @@ from mahnwerk.letters.context import ITEMS_ON_FIRST_PAGE, Context
 from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.giro import giro_payload
-from mahnwerk.letters.model import LANGUAGES, TEMPLATES, Letter, LetterError
+from mahnwerk.letters.model import ATTACHMENT, LANGUAGES, TEMPLATES, Letter, LetterError
 from mahnwerk.letters.wording import Wording, wording_for
 
 _SECTIONS = {
@@ -58,6 +58,10 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         items_note=context.one("items/apart") if apart else "",
         sections=_sections(context),
         pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
+        pay_url=clean(letter.pay_url),
+        pay_label=context.one("sections/pay/link") if letter.pay_url else "",
+        pay_button=context.one("sections/pay/button") if letter.pay_url else "",
+        attached=context.one("mail/attached") if ATTACHMENT in letter.grounds else "",
         closing=regards,
         marketplace=_marketplace(context),
         note=context.one("closing/annex") if annex or legal else "",

@@ -16,7 +16,7 @@ NAMED_AT_MOST: Final = 3
 """More invoices than this are counted instead of named in a sentence."""
 ITEMS_ON_FIRST_PAGE: Final = 6
 """More rows than this move to the next page, so that the first stays one calm page."""
-ROWS_OF_ROOM: Final = {"dunning_notice": 10, "second_notice": 10, "final_notice": 9}
+ROWS_OF_ROOM: Final = {"dunning_notice": 9, "second_notice": 9, "final_notice": 8}
 """Rows of the table, with its sums, that fit above all that page one must say; others have room enough."""
 ROWS_OF_TEXT: Final = {"default": 3, "offer": 4, "third_party": 1}
 """How many rows a further text takes."""
@@ -206,7 +206,7 @@ def is_table_apart(letter: Letter) -> bool:
     room -= ROWS_OF_TEXT["third_party"] * letter.is_third_party
     has_sums = any(item.interest_open_cents or item.costs_open_cents for item in letter.demanded_items)
     rows = count + (3 if has_sums else 0) + (letter.disputed_cents > 0)
-    return count > ITEMS_ON_FIRST_PAGE or (letter.is_demanding and count > 1 and rows > room)
+    return count > ITEMS_ON_FIRST_PAGE or (letter.is_demanding and rows > room)
 
 
 def _unbroken(text: str) -> str:

@@ -26,8 +26,9 @@ TEMPLATES: Final = (
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
 DEMANDING: Final = TEMPLATES[:5]
 """Templates that ask for money, so they need an amount, a day and a way to pay."""
-GROUNDS: Final = ("credit_bureau", "title")
-"""Reasons in law that allow a letter to speak of something it otherwise must not."""
+ATTACHMENT: Final = "attachment"
+GROUNDS: Final = ("credit_bureau", "title", ATTACHMENT)
+"""Reasons, in law or in fact, that allow a letter to speak of something it otherwise must not."""
 
 
 class LetterError(ValueError):
@@ -226,7 +227,8 @@ class Letter:
     client, for an assignee the first creditor, for a marketplace the operator. day_count: name of the
     convention, printed under the schedule.
     is_consumer_credit: § 497 Abs. 3 BGB orders the payments. surplus_cents: to be paid back.
-    grounds: of GROUNDS.
+    pay_url: the page on which to pay online what the letter asks for, "" = none. grounds: of GROUNDS;
+    `attachment` = the words travel as an e-mail that carries the PDF.
     """
 
     template: str
@@ -253,6 +255,7 @@ class Letter:
     default_rate_ppm: int | None = None
     offer: PlanOffer | None = None
     portal_url: str = ""
+    pay_url: str = ""
     surplus_cents: int = 0
     day_count: str = "act/act"
     is_consumer_credit: bool = False

@@ -118,7 +118,8 @@ def make_tenant_key(tenant_id: int) -> None:
 def tenant_key(tenant_id: int, purpose: str) -> bytes:
     """The tenant's key for one purpose.
 
-    Purposes: "wrap person", "blind index", "payload hmac", "bytes hmac", "source key", "debtor key", "file".
+    Purposes: "wrap person", "blind index", "payload hmac", "bytes hmac", "source key", "debtor key", "file",
+    "pay link".
     """
     cached = _cache.get((purpose, tenant_id))
     if cached is not None:

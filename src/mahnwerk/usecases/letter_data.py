@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mahnwerk.frames import ClaimKind, Role
+from mahnwerk.frames import Channel, ClaimKind, Role
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.letters.model import (
+    ATTACHMENT,
+    DEMANDING,
     TEMPLATES,
     InterestRow,
     Item,
@@ -25,6 +27,7 @@ from mahnwerk.letters.model import (
     Sender,
 )
 from mahnwerk.usecases.accounts import Account
+from mahnwerk.usecases.letter_links import MIN_CENTS
 
 REMEDY: Final = "complete the creditor file or the claim, import it again, then: mahnwerk send"
 OFFER_FROM_CENTS: Final = 5_000
@@ -88,6 +91,7 @@ def message_letter(
     procedure: Procedure,
     reference: str,
     contracts: Mapping[int, dt.date],
+    pay_url: str = "",
 ) -> Content:
     """The letter of a measure.
 
@@ -101,6 +105,7 @@ def message_letter(
     procedure : whose step this is
     reference : the case's RF reference
     contracts : claim_id → date of its contract, where it is known
+    pay_url : the case's pay link; a letter that asks for too little to be paid on it leaves it out
 
     Raises
     ------
@@ -111,8 +116,9 @@ def message_letter(
     listed = _items(mine, items, procedure, subject_of(creditor), contracts)
     demand = sum(item.open_cents for item in listed)
     step = next(step for step in procedure.steps if step.id == measure["step_id"])
+    template = template_of(procedure, measure["step_id"])
     letter = Letter(
-        template=template_of(procedure, measure["step_id"]),
+        template=template,
         sender=sender(creditor),
         recipient=recipient(person),
         dated_on=on,
@@ -137,6 +143,8 @@ def message_letter(
         day_count=mine.day_count,
         is_consumer_credit=is_consumer_credit(mine),
         offer=_offer(demand, measure["pay_by"]) if "instalment_plan" in step.offers else None,
+        pay_url=pay_url if template in DEMANDING and demand >= MIN_CENTS else "",
+        grounds=frozenset({ATTACHMENT} if measure["channel"] == Channel.EMAIL else ()),
     )
     shown = {**mine.as_dict(), "demand_cents": demand, "pay_by": measure["pay_by"]}
     return Content(letter, json.dumps(shown, sort_keys=True, default=str))

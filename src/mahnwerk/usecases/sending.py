@@ -17,7 +17,7 @@ from typing import Any, Final
 from mahnwerk.gateways import DeliveryUncertain, NotDelivered
 from mahnwerk.records import crypto
 from mahnwerk.records.models import Case, Message, MessageState
-from mahnwerk.usecases import clock, day, outbox, preparing
+from mahnwerk.usecases import clock, day, letter_links, outbox, preparing
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.channels import Channels
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -147,12 +147,10 @@ class _Worker:
         """Prepare some messages together and send each; what moved meanwhile is prepared again."""
         waiting = list(message_ids)
         for _ in range(ROUNDS):
-            moved = [
-                prepared.message.id
-                for prepared in preparing.prepare(self.book, self.on, waiting, self.channels)
-                if not self._one(prepared)
-            ]
-            waiting = moved
+            batch = preparing.prepare(self.book, self.on, waiting, self.channels)
+            if not self.report.is_dry_run:
+                letter_links.keep(self.book, [one.pay_link for one in batch if one.pay_link])
+            waiting = [prepared.message.id for prepared in batch if not self._one(prepared)]
             if not waiting:
                 return
         self.report.postponed += len(waiting)
