@@ -12,7 +12,7 @@ from tests.usecases.plan_world import PlanWorld
 from mahnwerk.kernel.target_days import is_target_day
 from mahnwerk.records.models import DebitMandate, DebitNotice, DebitOrder, Fact
 from mahnwerk.usecases import cases, debit_files, direct_debits, plans
-from mahnwerk.usecases.errors import BadInput
+from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.plan_asks import read_ask
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +78,27 @@ def test_told_fourteen_days_before_then_collected_once_with_the_same_bytes(world
     assert announce(world, date(2026, 3, 17)) == []
     with pytest.raises(BadInput, match="nothing to collect"):
         create(world, date(2026, 3, 20))
+
+
+def test_a_file_recorded_but_never_written_is_named_and_made_again(tenant_id: int, tmp_path: Path) -> None:
+    due = ({"due_on": date(2026, 3, 12)}, {"due_on": date(2026, 3, 30)})
+    world = plan_world.make(tenant_id, tmp_path, *due)
+    with world.on(DAY) as book:
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-1", creditor_identifier=IDENTIFIER, signed_on=DAY
+        )
+    announce(world, DAY)
+    lost = create(world, date(2026, 3, 12))  # killed here, before it was written
+    with pytest.raises(BadInput, match="Made before: MW-DD-20260312-001"):
+        create(world, date(2026, 3, 13))
+    later = create(world, date(2026, 3, 18))
+    assert (lost.message_id, later.is_new) == ("MW-DD-20260312-001", True)
+    assert later.others == [lost.message_id]
+    with world.on(date(2026, 3, 18)) as book:
+        assert debit_files.again(book, lost.message_id).content == lost.content
+        with pytest.raises(NotFound, match="no file"):
+            debit_files.again(book, "MW-DD-20260312-009")
+    assert DebitOrder.objects.count() == 2
 
 
 def test_a_claim_announced_is_not_dunned_until_after_its_day(world: PlanWorld) -> None:

@@ -124,6 +124,12 @@ def test_after_it_the_person_is_gone_and_the_facts_stay_whole(world: Any) -> Non
 
     folder = world.place.folder
     assert hits(folder) == []
+    kept = [
+        crypto.open_file(world.tenant_id, path.parent.name, bytes.fromhex(path.stem)).decode()
+        for path in (folder / "files").glob("claims/*.sealed")
+    ]
+    assert kept == [CLAIMS.splitlines(keepends=True)[0] + CLAIMS.splitlines(keepends=True)[2]]
+    assert list(world.place.rejects.glob("*.csv")) == []  # nobody else was in it
     assert not list(world.place.outbox.glob("M-000001*")) and list(world.place.outbox.glob("M-000002*"))
     everything = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     assert not any(wrapped in content for content in everything)  # not in free pages, not in the log
@@ -142,3 +148,19 @@ def test_after_it_the_person_is_gone_and_the_facts_stay_whole(world: Any) -> Non
     assert "person_id" in details and not any(canary in details for canary in CANARIES)
     with closing(sqlite3.connect(folder / "book.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_only_their_rows_leave_a_table(encoding: str) -> None:
+    from mahnwerk.usecases import erasing
+
+    header, theirs, others = "Name;Straße;Ort\n", 'Abel;"Weg 1\n2. Hof";Köln\r\n', "Bauer;Weg 2;Abeln\r\n"
+    namesake = "Abel;Gasse 9;Bonn\r\n"
+    bare = "K-1;;\n"
+    content = (header + others + theirs + bare + namesake).encode(encoding)
+    rest = erasing._without(content, Path("claims/1.sealed"), [("Abel", "2. Hof")], {"K-1"})
+    assert rest is not None and rest.decode(encoding) == header + others + namesake
+    assert (
+        erasing._without((header + theirs).encode(encoding), Path("1.csv"), [("Abel", "Weg 1")], set()) == b""
+    )
+    assert erasing._without(content, Path("bank/1.sealed"), [("Abel",)], set()) is None

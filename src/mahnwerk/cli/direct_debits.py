@@ -58,6 +58,9 @@ def create(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write pain.008 here; else to the outbox.")
     ] = None,
+    again: Annotated[
+        str, typer.Option("--again", help="Id of a file made before: write it once more; nothing is made.")
+    ] = "",
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -71,7 +74,7 @@ def create(
     opened = open_book(book, actor)
     from mahnwerk.usecases import debit_files
 
-    view = debit_files.create(opened, creditor, day_of(on))
+    view = debit_files.again(opened, again) if again else debit_files.create(opened, creditor, day_of(on))
     path = debit_files.write(view, out or opened.place.outbox / f"{view.message_id}.xml")
     if as_json:
         output.emit_json({**{k: v for k, v in vars(view).items() if k != "content"}, "path": str(path)})
@@ -80,6 +83,9 @@ def create(
     typer.echo(f"{word}: {view.message_id}, {view.order_count} orders, {money(view.sum_cents)}: {path}")
     for line in view.skipped:
         typer.echo(f"  not collected: {line}")
+    for name in view.others:
+        if out is None and not (opened.place.outbox / f"{name}.xml").exists():
+            typer.echo(f"  {name} is not in the outbox; if the bank does not have it: --again {name}")
 
 
 @app.command("status")

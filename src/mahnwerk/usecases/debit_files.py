@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +56,10 @@ MANDATE_OVER: Final = frozenset({"AC01", "AC04", "AC06", "MD01", "MD02", "MD07",
 
 @dataclass(frozen=True)
 class DebitFileView:
-    """A file of direct debits; `content` are its bytes, always the same."""
+    """A file of direct debits; `content` are its bytes, always the same.
+
+    `others`: files made before, whose collections still lie ahead.
+    """
 
     message_id: str
     made_on: dt.date
@@ -65,6 +68,7 @@ class DebitFileView:
     is_new: bool
     skipped: list[str]
     content: bytes
+    others: list[str] = field(default_factory=list)
 
 
 def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> DebitFileView:
@@ -94,7 +98,8 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
         raise BadInput(
             f"creditor {creditor_key}: nothing to collect on {day}"
             + (f" ({'; '.join(skipped)})." if skipped else "."),
-            "`mahnwerk direct-debit announce` first; the notice time must have passed.",
+            "`mahnwerk direct-debit announce` first; the notice time must have passed."
+            + "".join(f" Made before: {name} (--again {name})." for name in _ahead(book, creditor, day)),
         )
     return _view(book, known_row, is_new=False, skipped=skipped)
 
@@ -230,7 +235,31 @@ def _view(book: OpenBook, row: DebitFile, *, is_new: bool, skipped: list[str]) -
             "Use the file as it was written; nothing is collected twice.",
         )
     total = sum(order.amount_cents for order in orders)
-    return DebitFileView(row.message_id, row.made_on, len(orders), total, is_new, skipped, content)
+    others = [name for name in _ahead(book, creditor, row.made_on) if name < row.message_id]
+    return DebitFileView(row.message_id, row.made_on, len(orders), total, is_new, skipped, content, others)
+
+
+def _ahead(book: OpenBook, creditor: Creditor, day: dt.date) -> list[str]:
+    """Files made by a day whose collections still lie ahead."""
+    orders = DebitOrder.objects.filter(tenant_id=book.tenant_id, collect_on__gte=day)
+    files = DebitFile.objects.filter(id__in=orders.values("file_id"), creditor_id=creditor.id)
+    return list(files.filter(made_on__lte=day).order_by("message_id").values_list("message_id", flat=True))
+
+
+def again(book: OpenBook, message_id: str) -> DebitFileView:
+    """A file made before, with the same bytes: for one that was recorded, but cut off before it was written.
+
+    Raises
+    ------
+    NotFound
+        There is none of this id.
+    BadInput
+        Creditor or mandate data changed since.
+    """
+    row = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
+    if row is None:
+        raise NotFound(f"there is no file {message_id!r}.", "`mahnwerk direct-debit create` names them.")
+    return _view(book, row, is_new=False, skipped=[])
 
 
 def write(view: DebitFileView, path: Path) -> Path:

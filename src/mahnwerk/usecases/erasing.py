@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, Final
 
 from django.db.models import Max
 
+from mahnwerk.formats.rejects import FormatError
+from mahnwerk.formats.text import survey
 from mahnwerk.frames import PERSON
 from mahnwerk.law import load_laws
 from mahnwerk.records import crypto, load, persons
@@ -133,7 +137,7 @@ def _one(book: OpenBook, person_id: int, on: dt.date, dry_run: bool) -> Erasure:
     traces = erasing_money.find(book, sorted(cases), people)
     because, until = _kept_for(book, sorted(cases), on, traces)
     result = Erasure(sorted(cases.values()), "restricted" if because else "erased", because, until, dry_run)
-    needles = _needles(people)
+    needles, numbers = _needles(people)
     if not needles and not because:
         result.state = "already_erased"
     if dry_run:
@@ -141,7 +145,7 @@ def _one(book: OpenBook, person_id: int, on: dt.date, dry_run: bool) -> Erasure:
     if because:
         persons.restrict(tenant_id, person_id, because)
     else:
-        result.files = _forget_files(book, sorted(cases.values()), needles)
+        result.files = _forget_files(book, sorted(cases.values()), needles, numbers)
         erasing_money.forget(book, sorted(cases), traces)
         result.payers, result.entries = len(traces.payers), len(traces.texts)
         result.events = len(traces.events)
@@ -194,33 +198,78 @@ def _versions(tenant_id: int, person_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _needles(people: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """What tells that a file speaks of this person: any of these, each with all its words."""
+def _needles(people: list[dict[str, Any]]) -> tuple[list[tuple[str, ...]], set[str]]:
+    """What tells that a file speaks of this person: any of these, each with all its words.
+
+    And their customer numbers: by themselves they tell only in a cell of their own.
+    """
     found: set[tuple[str, ...]] = set()
+    numbers: set[str] = set()
     for told in people:
+        numbers |= {told["customer_number"]} if told.get("customer_number") else set()
         for columns in (("email",), ("iban",), ("phone",), ("last_name", "street"), ("company", "street"),
                         ("customer_number", "last_name"), ("customer_number", "company")):  # fmt: skip
             words = tuple(told.get(column, "") for column in columns)
             if all(words):
                 found.add(words)
-    return sorted(found)
+    return sorted(found), numbers
 
 
-def _forget_files(book: OpenBook, references: list[str], needles: list[tuple[str, ...]]) -> int:
-    """Delete kept originals and rejected rows that speak of the person, and their letters in the outbox."""
-    doomed = [
-        path
-        for path, content in _readable(book)
-        if any(all(word in content for word in words) for words in needles)
-    ]
+def _forget_files(
+    book: OpenBook, references: list[str], needles: list[tuple[str, ...]], numbers: set[str]
+) -> int:
+    """Take the person out of kept originals and rejected rows, and delete their letters; files touched.
+
+    A table is kept without the person's rows; any other file that speaks of them is deleted.
+    """
+    touched = 0
+    for path, content, text in _readable(book):
+        rest = _without(content, path, needles, numbers)
+        if rest == content or (rest is None and not _speaks_of(text, needles)):
+            continue
+        if rest and path.suffix == ".sealed":
+            crypto.keep_file(book.tenant_id, path.parent.name, rest)
+        elif rest:
+            crypto.write_durably(path, rest)
+        if not rest or path.suffix == ".sealed":
+            path.unlink(missing_ok=True)
+        touched += 1
     for reference in references:
-        doomed += book.place.outbox.glob(f"{reference}_*")
-    for path in doomed:
-        path.unlink(missing_ok=True)
-    return len(doomed)
+        for letter in book.place.outbox.glob(f"{reference}_*"):
+            letter.unlink(missing_ok=True)
+            touched += 1
+    return touched
 
 
-def _readable(book: OpenBook) -> Iterator[tuple[Path, str]]:
+def _speaks_of(text: str, needles: list[tuple[str, ...]]) -> bool:
+    return any(all(word in text for word in words) for words in needles)
+
+
+def _without(content: bytes, path: Path, needles: list[tuple[str, ...]], numbers: set[str]) -> bytes | None:
+    """A table without the records that speak of the person, b"" if none is left; None: not a table."""
+    if path.suffix != ".csv" and path.parent.name not in (FileKind.CLAIMS, FileKind.FACTS):
+        return None
+    try:
+        encoding = survey(BytesIO(content)).encoding
+        text = content.decode(encoding)
+    except (FormatError, UnicodeDecodeError):
+        return None
+    records: list[str] = []
+    for line in StringIO(text, newline=""):
+        if records and records[-1].count('"') % 2:
+            records[-1] += line  # a line break inside quotes
+        else:
+            records.append(line)
+    cells = re.compile(r"[;,\t\r\n\"]+")
+    kept = records[:1] + [
+        record
+        for record in records[1:]
+        if not _speaks_of(record, needles) and numbers.isdisjoint(cells.split(record))
+    ]
+    return "".join(kept).encode(encoding) if len(kept) > 1 else b""
+
+
+def _readable(book: OpenBook) -> Iterator[tuple[Path, bytes, str]]:
     for path in sorted((book.place.folder / "files").glob("*/*.sealed")):
         kind, mark = path.parent.name, bytes.fromhex(path.stem)
         content = crypto.open_file(book.tenant_id, kind, mark)
@@ -228,9 +277,10 @@ def _readable(book: OpenBook) -> Iterator[tuple[Path, str]]:
         if kind == FileKind.INVOICE:  # a PDF hides its words
             rows: list[dict[str, Any]] = file_kinds.read_invoice(content, "").claims.to_dicts()
             text += "\n".join(str(row.get(name) or "") for row in rows for name in PERSON)
-        yield path, text
+        yield path, content, text
     for path in sorted(book.place.rejects.glob("*.csv")):
-        yield path, _text(path.read_bytes())
+        content = path.read_bytes()
+        yield path, content, _text(content)
 
 
 def _text(content: bytes) -> str:
