@@ -59,6 +59,8 @@ def cases_of(count: int, rng: np.random.Generator, on: date) -> pl.DataFrame:
         has_postal_address=pl.lit(True),
         feed_checked_on=pl.lit(on),
         feed_max_age_days=pl.lit(3, pl.Int32),
+        letter_cost_post_cents=pl.lit(None, pl.Int64),
+        letter_cost_email_cents=pl.lit(None, pl.Int64),
         last_fact_no=pl.lit(9, pl.Int32),
     ).select(list(CASES))
 

@@ -87,13 +87,36 @@ def _no_keys_left() -> Iterator[None]:
     tenancy._tenant.set(None)
 
 
+@pytest.fixture(scope="session")
+def _app_role(django_db_setup: None, django_db_blocker: Any) -> str:
+    """PostgreSQL: the role an installation works as, for all that follows in a test's transaction."""
+    from django.db import connection
+
+    from mahnwerk.records import roles
+
+    if connection.vendor != "postgresql":
+        return ""
+    with django_db_blocker.unblock():
+        roles.grant_app_role()
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT {roles.APP_ROLE} TO CURRENT_USER")
+        connection.close()
+    return roles.APP_ROLE
+
+
 @pytest.fixture
-def tenant_id(db: None, tmp_path: Path, settings: Any) -> int:
-    """A tenant with its key, in a book of its own folder."""
+def tenant_id(db: None, tmp_path: Path, settings: Any, _app_role: str) -> int:
+    """A tenant with its key, in a book of its own folder; what is forbidden in production fails here too."""
+    from django.db import connection
+
     from mahnwerk.records.book import ensure_tenant
 
     settings.BOOK = tmp_path
-    return ensure_tenant("Test operator")
+    tenant = ensure_tenant("Test operator")
+    if _app_role:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {_app_role}")
+    return tenant
 
 
 @pytest.fixture

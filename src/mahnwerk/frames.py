@@ -3,9 +3,8 @@
 A frame is a Polars DataFrame whose columns are exactly those of its `Schema`, in that order.
 `check_frame` is called where a frame enters the kernel; inside, nobody checks again.
 
-Units: `_cents` integer minor units of the case's currency · `_ppm` parts per million per year ·
-`_days` whole days · `_on` local date · `_at` UTC timestamp · `_id` 64-bit application-made key ·
-`is_`/`has_` Boolean.
+Units: `_cents` minor units of the case's currency · `_ppm` parts per million per year · `_days` whole
+days · `_on` local date · `_at` UTC timestamp · `_id` 64-bit application-made key · `is_`/`has_` Boolean.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ from typing import Any, Final
 
 import polars as pl
 
-PRINCIPAL_CENTS_MAX: Final = 10**13
-"""Largest amount of one claim: 100 milliard euro. Bounds every product in Int128."""
-RATE_PPM_MAX: Final = 1_000_000
-"""Largest yearly rate: 100 per cent."""
+from mahnwerk.bounds import PRINCIPAL_CENTS_MAX as PRINCIPAL_CENTS_MAX
+from mahnwerk.bounds import RATE_PPM_MAX as RATE_PPM_MAX
 
 Schema = Mapping[str, Any]
 
@@ -204,6 +201,8 @@ CASES: Final[Schema] = {
     "has_email": pl.Boolean,
     "feed_checked_on": pl.Date,  # age of the creditor's oldest watched money feed; null = none watched
     "feed_max_age_days": pl.Int32,
+    "letter_cost_post_cents": pl.Int64,  # of the creditor's own letters; null = as its procedure says
+    "letter_cost_email_cents": pl.Int64,
     "last_fact_no": pl.Int32,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from django.test import Client
 from tests.gateways.provider_server import Simulator
 from tests.usecases.provider_worlds import World, make_world, set_environment
 
-from mahnwerk.records.models import Fact, PaymentIntent, ProviderEvent
+from mahnwerk.records.models import Case, Fact, PaymentIntent, ProviderEvent
 from mahnwerk.usecases import clock, providers
 
 
@@ -73,7 +75,7 @@ def test_the_pay_page_works_without_script_and_names_nobody(world: World) -> Non
     answer = Client(enforce_csrf_checks=True).get(f"/pay/{link}")
     page = answer.content.decode()
     assert answer.status_code == 200 and not answer.cookies
-    assert "shop GmbH" in page and re.search(r"2\d\d,\d\d EUR", page)
+    assert "shop GmbH" in page and re.search(r"2\d\d,\d\d\xa0€", page)
     assert "<script" not in page and "Größler" not in page and "aenne" not in page
     for name, value in {
         "Cache-Control": "no-store",
@@ -84,6 +86,9 @@ def test_the_pay_page_works_without_script_and_names_nobody(world: World) -> Non
     }.items():
         assert answer.headers[name] == value
     policy = answer.headers["Content-Security-Policy"]
+    style = page.split("<style>", 1)[1].split("</style>", 1)[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy and "form-action 'self' https://checkout.stripe.com" in policy
 
 
@@ -98,8 +103,37 @@ def test_the_button_leads_to_the_provider_and_twice_to_the_same_place(world: Wor
     world.simulator.pay(world.simulator.of(link).checkout_id)
     world.deliver_all()
     page = client.get(f"/pay/{link}").content.decode()
-    assert "nichts mehr offen" in page and "<button" not in page
-    assert "nichts mehr offen" in client.post(f"/pay/{link}").content.decode()
+    assert "nichts mehr zu zahlen" in page and "<button" not in page
+    assert "nichts mehr zu zahlen" in client.post(f"/pay/{link}").content.decode()
+
+
+def test_every_pay_page_says_its_language_and_what_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, client = world.link(), Client()
+
+    def heading(path: str, *, post: bool = False, **headers: str) -> tuple[int, str, str]:
+        answer = (client.post if post else client.get)(path, headers=headers)
+        page = answer.content.decode()
+        assert page.count("<h1>") == page.count("<main>") == 1
+        title, above = re.search(r"<title>(.*?)</title>", page), re.search(r"<h1>(.*?)</h1>", page)
+        assert title and above and title[1] == above[1]
+        found = re.search(r'<html lang="(..)">', page)
+        assert found
+        return answer.status_code, found[1], above[1]
+
+    assert heading(f"/pay/{link}") == (200, "de", "Zahlung")
+    assert heading("/pay/x") == (404, "de", "Link nicht gefunden")
+    assert heading("/pay/x", accept_language="fr-FR,en-GB;q=0.8,de;q=0.5") == (404, "en", "Link not found")
+    Case.objects.filter(id=world.case_id).update(language="en")
+    assert heading(f"/pay/{link}") == (200, "en", "Payment")
+    assert heading(f"/pay/{link}/cancelled") == (200, "en", "Payment cancelled")
+    assert heading(f"/pay/{link}/nowhere", accept_language="de") == (404, "en", "Link not found")
+    assert "€2" in client.get(f"/pay/{link}").content.decode()
+    monkeypatch.setattr(Simulator, "session", lambda self, payment: {
+        "id": payment.checkout_id, "url": "https://checkout.stripe.com.evil.example/x", "status": "open"
+    })  # fmt: skip
+    assert heading(f"/pay/{link}", post=True) == (503, "en", "Not possible right now")
 
 
 def test_there_is_no_way_to_be_sent_elsewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

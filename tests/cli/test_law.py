@@ -123,6 +123,8 @@ def test_margin_follows_the_day_the_obligation_arose() -> None:
     words = ("interest", "100", "--from", "2020-01-01", "--until", "2020-12-31", "--debtor", "business")
     assert ask(*words, "--arose-on", "2014-07-28")["rows"][0]["rate_ppm"] == 71_200
     assert ask(*words, "--arose-on", "2014-07-29")["rows"][0]["rate_ppm"] == 81_200
+    assert "[unverified, please check]" in told(*words, "--arose-on", "2014-07-28")
+    assert "[unverified, please check]" not in told(*words, "--arose-on", "2014-07-29")
 
 
 def test_interest_has_exactly_the_promised_shape() -> None:

@@ -66,6 +66,8 @@ def test_every_command_explains_itself_with_an_example(words: list[str]) -> None
     assert result.exit_code == 0
     assert f"mahnwerk {' '.join(words)}" in result.stdout
     assert "--json" in result.stdout
+    group = CliRunner().invoke(app, [words[0], "--help"])
+    assert "completion" not in group.stdout
 
 
 def test_help_lists_all_commands_and_a_typo_gets_a_hint() -> None:

@@ -318,3 +318,20 @@ def test_the_shipped_mapping_reads_the_ibm_sample() -> None:
     settled = own["SettledDate"].str.to_date("%m/%d/%Y")
     assert result.claims["paid_on"].equals(settled.alias("paid_on"))
     assert any("561 invoices are marked as disputed" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [
+        ("Müller\u202egpj.exe", "Müllergpj.exe"),
+        ("\u2066Mül\u200bler\u2069", "Müller"),
+        ("Mül\x9b31mler\x1b[2J", "Mül 31mler [2J"),
+        ("\ufeffMüller\u200f\x85", "Müller"),
+        ("Müller\U000e0041\u00a0", "Müller"),
+        ("نامه\u200cای", "نامه\u200cای"),
+        ("ක්\u200dෂ", "ක්\u200dෂ"),
+    ],
+)
+def test_nothing_unseen_hides_in_a_name(given: str, read_as: str) -> None:
+    claims = read(HEADER, changed("Nachname", given)).claims
+    assert claims["last_name"].to_list() == [read_as]

@@ -27,7 +27,7 @@ def test_a_good_file_is_read() -> None:
     creditor = parse_creditor(GOOD, "lindenhof.yaml")
     assert (creditor.key, creditor.postcode, creditor.country) == ("lindenhof", "04103", "DE")
     assert (creditor.iban, creditor.vat_id) == ("DE02120300000000202051", "DE136695976")
-    assert creditor.role is Role.OWN
+    assert (creditor.role, creditor.is_lender) == (Role.OWN, False)
     assert creditor.letter_cost_cents == {Channel.POST: 76}
     assert creditor.feeds[0].max_age_days == 3
     assert creditor.registration is None

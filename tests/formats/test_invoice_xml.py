@@ -211,3 +211,8 @@ def test_a_file_that_unpacks_without_end_is_refused() -> None:
     writer.write(out)
     assert len(out.getvalue()) < 1_000_000
     assert "unpacks to more" in refusal(invoice_pdf.read(out.getvalue()))[1]
+
+
+def test_nothing_unseen_hides_in_the_words_of_an_invoice() -> None:
+    turned = changed(UBL, r"Kunde 1", "\u202eKun\u200bde\u00851\ufeff")
+    assert invoice_xml.read(turned).claims["company"].to_list() == ["Kunde 1"]

@@ -122,6 +122,8 @@ class Story:
             "has_email": True,
             "feed_checked_on": None,
             "feed_max_age_days": None,
+            "letter_cost_post_cents": None,
+            "letter_cost_email_cents": None,
             "last_fact_no": 0,
         }
         self.cases.append({**row, **changes})

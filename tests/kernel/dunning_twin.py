@@ -235,7 +235,7 @@ def _step(
         channel = next((c for c in step.channels if c in usable), "")
         if not channel:
             return Verdict("held", R.NO_ADDRESS.value)
-        fee = _fee(step, channel, items, owed, live, by_level, procedure, on)
+        fee = _fee(step, channel, items, owed, live, by_level, case, procedure, on)
         return Verdict("measure", step.id, items, channel, fee)
     if not is_quiet and sums["overdue"] <= procedure.tolerance_cents < sums["notice"]:
         channel = next((c for c in by_level[0].channels if c in usable), "")
@@ -268,6 +268,7 @@ def _fee(
     owed: Mapping[int, Row],
     live: list[Row],
     by_level: Mapping[int, Step],
+    case: Row,
     procedure: Procedure,
     on: date,
 ) -> int:
@@ -289,4 +290,6 @@ def _fee(
     ]
     if any(f["claim_id"] in (None, *items) for f in lump_sums):
         return 0
-    return min(procedure.letter_cost(step, channel), 250 if channel == "post" else 0)
+    cost = (step.letter_cost_cents or {}).get(channel, case[f"letter_cost_{channel}_cents"])
+    cost = procedure.letter_cost_cents.get(channel, 0) if cost is None else cost
+    return min(cost, 250 if channel == "post" else 0)

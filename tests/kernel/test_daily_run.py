@@ -64,6 +64,8 @@ def random_story(dice: random.Random, cases: int) -> Story:
             land=dice.choice(["BE", "BY", None]),
             has_postal_address=dice.random() < 0.9,
             has_email=dice.random() < 0.8,
+            letter_cost_post_cents=dice.choice([None, 0, 55, 400]),
+            letter_cost_email_cents=dice.choice([None, 0, 10]),
         )
         for number in range(dice.randint(1, 3)):
             story.claim(

@@ -13,13 +13,11 @@ from tests.kernel.oracle import half_up, year_share
 
 from mahnwerk.frames import PRINCIPAL_CENTS_MAX, SPANS
 from mahnwerk.kernel.interest import (
-    DAY_COUNTS,
-    BoundError,
     default_interest,
-    interest_between,
     interest_schedule,
     rate_index,
 )
+from mahnwerk.kernel.interest_of_one import DAY_COUNTS, BoundError, interest_between
 from mahnwerk.law import LawGap, load_laws
 
 LAW = load_laws()["de"]
@@ -103,6 +101,22 @@ def test_the_margin_follows_the_day_the_obligation_arose() -> None:
 
     assert yearly(date(2014, 7, 28)) == 71_700  # 8 points over −0.83
     assert yearly(date(2014, 7, 29)) == 81_700
+
+
+def test_an_unverified_margin_is_said_to_be_one() -> None:
+    def doubts(*, is_commercial: bool, arose_on: date) -> list[str]:
+        year = (date(2015, 1, 1), date(2015, 12, 31))
+        sources = interest_between(1, *year, law=LAW, is_commercial=is_commercial, arose_on=arose_on).sources
+        assert [source.split(" (")[0] for source in sources] == [
+            "§ 288 Abs. 1 Satz 2 und Abs. 2 BGB",
+            "§ 247 BGB",
+        ]
+        return [source for source in sources if "unverified" in source]
+
+    (doubt,) = doubts(is_commercial=True, arose_on=date(2014, 7, 28))
+    assert doubt.startswith("§ 288 Abs. 1 Satz 2 und Abs. 2 BGB (Art. 1 G. v. 26.11.2001")
+    assert doubts(is_commercial=True, arose_on=date(2014, 7, 29)) == []
+    assert doubts(is_commercial=False, arose_on=date(2014, 7, 28)) == []
 
 
 @pytest.mark.parametrize("last_day", [date(2027, 1, 1), date(2030, 5, 5)])

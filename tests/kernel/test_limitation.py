@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mahnwerk.frames import CLAIMS, FACTS, ClaimKind, DueKind, FactKind
+from mahnwerk.frames import BALANCES, CLAIMS, FACTS, ClaimKind, DueKind, FactKind
 from mahnwerk.kernel.calendar import next_working_day
-from mahnwerk.kernel.limitation import limitation
+from mahnwerk.kernel.limitation import ending_soon, limitation
 from mahnwerk.kernel.limitation_period import Suspension, limitation_of, periods_of
 from mahnwerk.law import load_laws
 
@@ -165,3 +165,24 @@ def test_column_equals_claim_by_claim(lives: list[list[Any]], land: str | None) 
             one.rule_id,
         )
         assert row["is_time_barred"] is one.is_time_barred(D("2026-11-21"))
+
+
+def test_what_is_open_is_warned_of_ninety_days_ahead_and_until_it_is_barred() -> None:
+    """The last day of 2022 was a Saturday: warned of it, barred only after the Monday."""
+    rows = claims({"due_on": D("2019-05-10")}, {"claim_id": 2, "due_on": D("2019-05-10")}, {"claim_id": 3})
+    zeros = dict.fromkeys(name for name in BALANCES if name.endswith("_cents"))
+    balances = pl.DataFrame(
+        [
+            {**zeros, "case_id": 10, "claim_id": claim, "principal_open_cents": cents}
+            for claim, cents in ((1, 500), (2, 0), (3, 700))
+        ],
+        schema=dict(BALANCES),
+    )
+
+    def warned(on: str) -> list[tuple[Any, ...]]:
+        return ending_soon(limitation(rows, facts(), LAWS, D(on)), balances, D(on)).rows()
+
+    assert warned("2022-10-01") == []
+    assert warned("2022-10-02") == [(10, 1, D("2022-12-31"), 500)]
+    assert warned("2023-01-02") == [(10, 1, D("2022-12-31"), 500)]
+    assert warned("2023-01-03") == []

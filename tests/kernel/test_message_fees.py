@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import polars as pl
@@ -60,6 +61,39 @@ def test_a_letter_cost_above_the_cap_is_cut() -> None:
     live_through(story, _days(DUE, 10))
     plan = story.plan(DUE + timedelta(days=30), dear)
     assert plan.measures.select("step_id", "fee_cents").rows() == [("dunning_notice", 250)]
+
+
+def _dunning_fee(procedure: Mapping[str, object], **case: object) -> int:
+    lenders = {LENDERS: parse_procedure({**raw("lenders"), **procedure})}
+    story = Story().case(procedure=LENDERS, has_email=False, **case).claim(due_kind=int(DueKind.CALENDAR))
+    live_through(story, _days(DUE, 10))
+    plan = story.plan(DUE + timedelta(days=30), lenders)
+    assert plan.measures["step_id"].to_list() == ["dunning_notice"]
+    return int(plan.measures["fee_cents"][0])
+
+
+def test_a_creditors_own_letters_cost_what_they_cost() -> None:
+    assert _dunning_fee({}) == 76
+    assert _dunning_fee({}, letter_cost_post_cents=112) == 112
+    assert _dunning_fee({}, letter_cost_post_cents=0) == 0
+    assert _dunning_fee({}, letter_cost_email_cents=50) == 76
+    assert _dunning_fee({}, letter_cost_post_cents=900) == 250, "the cap of the law"
+
+
+def test_a_steps_own_cost_goes_before_the_creditors() -> None:
+    steps = raw("lenders")["steps"]
+    steps[2]["letter_cost_cents"] = {"post": 99}
+    assert steps[2]["id"] == "dunning_notice"
+    assert _dunning_fee({"steps": steps}, letter_cost_post_cents=112) == 99
+    steps[2]["letter_cost_cents"] = {"email": 0}
+    assert _dunning_fee({"steps": steps}, letter_cost_post_cents=112) == 112
+
+
+def test_an_e_mail_is_never_charged_whatever_its_creditor_says() -> None:
+    story = Story().case(has_postal_address=False, letter_cost_email_cents=50)
+    story.claim(due_kind=int(DueKind.CALENDAR))
+    assert "second_notice" in [step for _, step in live_through(story, _days(DUE, 70))]
+    assert not [row for row in story.facts if row["kind"] == F.COST_INCURRED]
 
 
 def test_no_fee_while_the_same_letter_puts_another_claim_in_default() -> None:

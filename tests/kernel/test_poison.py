@@ -12,6 +12,8 @@ POISON = [
     ("cases", {"currency": "GBP"}, "cases.currency"),
     ("cases", {"currency": None}, "cases.currency"),
     ("cases", {"role": 9}, "cases.role"),
+    ("cases", {"letter_cost_post_cents": -1}, "cases.letter_cost_post_cents"),
+    ("cases", {"letter_cost_email_cents": -1}, "cases.letter_cost_email_cents"),
     ("claims", {"principal_cents": 0}, "claims.principal_cents"),
     ("claims", {"principal_cents": None}, "claims.principal_cents"),
     ("claims", {"principal_cents": 10**13 + 1}, "claims.principal_cents"),

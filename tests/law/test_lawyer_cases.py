@@ -16,7 +16,7 @@ from mahnwerk.frames import ClaimKind, DueKind
 from mahnwerk.kernel import costs
 from mahnwerk.kernel.arrears import default_of
 from mahnwerk.kernel.enforcement import attachable
-from mahnwerk.kernel.interest import interest_between
+from mahnwerk.kernel.interest_of_one import interest_between
 from mahnwerk.kernel.limitation_period import limitation_of, periods_of
 from mahnwerk.law import LawGap, load_laws, strict_yaml
 

@@ -192,3 +192,17 @@ def paid(**changes: Any) -> Letter:
         payments=(Payment(date(2026, 11, 19), 8_490, parts),),
     )  # fmt: skip
     return replace(base, **changes)
+
+
+def disputed_statement(**changes: Any) -> Letter:
+    """A statement of account with one invoice disputed in part and one as a whole."""
+    part = item("2026-0877", 124_900, principal_open_cents=74_900, disputed_cents=50_000, step="")
+    whole = item("2026-1043", principal_open_cents=0, disputed_cents=8_490, step="")
+    plain = item("2026-1100", 10_000, step="")
+    lines = (
+        *map(_principal, (part, whole, plain)),
+        Line("credit", -50_000, label="strittiger Teil, nicht gefordert", invoice_number="2026-0877"),
+        Line("credit", -8_490, label="strittiger Teil, nicht gefordert", invoice_number="2026-1043"),
+    )
+    base = letter("statement_of_account", items=(part, whole, plain), lines=lines)
+    return replace(base, **changes)

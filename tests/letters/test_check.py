@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ import pypdfium2
 import pytest
 from tests.letters import samples
 
-from mahnwerk.letters.check import check, known_amounts, refusals
+from mahnwerk.letters.check import _AMOUNT, check, known_amounts, refusals
 from mahnwerk.letters.model import DEMANDING, Letter, PlanOffer, Rendered
 from mahnwerk.letters.render import render
 
@@ -161,6 +162,15 @@ def test_a_plan_must_add_up() -> None:
     assert "figure.offer" in rules(letter, render(letter))
 
 
+def test_an_agency_names_no_contract_for_a_debt_without_one() -> None:
+    good = samples.agency_letter()
+    undated = replace(good, items=tuple(replace(item, contract_on=None) for item in good.items))
+    assert rules(undated, render(undated)) == {"rdg.ground"}
+    damages = replace(good, items=tuple(replace(item, is_contract=False) for item in undated.items))
+    assert rules(damages, render(damages)) == set()
+    assert "Vertrag vom" not in render(damages).text
+
+
 def test_an_agency_owes_the_information_of_the_law() -> None:
     good = samples.agency_letter()
     rendered = render(good)
@@ -217,3 +227,10 @@ def test_long_sentences_are_a_hint_only() -> None:
 
 def test_amounts_of_the_statement_are_known() -> None:
     assert {84_431, 74_900, 931, 110, 50_000, 217} <= known_amounts(samples.second_notice())
+
+
+@pytest.mark.parametrize("noise", ["1", "1,", ",", "'1", "1 ", "€-"])
+def test_a_letter_full_of_digits_is_read_in_time_by_its_length(noise: str) -> None:
+    started = time.perf_counter()
+    assert _AMOUNT.findall(noise * 30_000 + " 12,50 €")[-1][1] == "12,50"
+    assert time.perf_counter() - started < 3, "by the square of its length it takes a minute"

@@ -137,6 +137,32 @@ def test_the_signature_stays_on_the_first_page(count: int, template: str, langua
     assert page.count(f"{base.sender.contact_person}, {base.sender.name}") == 1
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("triggers", [False, True])
+def test_an_offer_leaves_room_for_whom_to_ask(triggers: bool, count: int, language: str) -> None:
+    items = tuple(
+        samples.item(f"2026-2{number}", step="final_notice", interest_open_cents=5, costs_open_cents=250)
+        for number in range(count)
+    )
+    link = "https://pay.example.org/pay/1-AAAAAAAAAAAAAAAA"
+    made = samples.final_notice(items=items, language=language, portal_url=link)
+    made = replace(made, demand_cents=sum(item.open_cents for item in items), triggers_default=triggers)
+    parties = {"sender": samples.AGENCY, "creditor": Party(samples.SHOP.name, samples.SHOP.address_lines)}
+    if count < 6:
+        made = replace(made, role=Role.AGENCY, registration=samples.REGISTRATION, **parties)
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(render(made).pdf)]
+    assert f"{made.sender.contact_person}, {made.sender.name}" in pages[0]
+    assert made.sender.phone in pages[0] and link in pages[0]
+
+
+def test_the_closing_letter_of_an_agency_takes_one_page() -> None:
+    parties = {"sender": samples.AGENCY, "creditor": Party(samples.SHOP.name, samples.SHOP.address_lines)}
+    made = samples.paid(role=Role.AGENCY, registration=samples.REGISTRATION, **parties)
+    (page,) = pypdfium2.PdfDocument(render(made).pdf)
+    assert "§ 13a" in page.get_textpage().get_text_range()
+
+
 def test_derivation_is_on_page_two_and_only_two() -> None:
     document = pypdfium2.PdfDocument(render(samples.agency_letter()).pdf)
     assert len(document) == 2
@@ -307,6 +333,31 @@ def test_a_statement_says_how_each_claim_stands(changes: dict[str, Any], status:
     assert f"Stand {status}, Betrag" in text.split("A-2")[0]
 
 
+def test_what_is_disputed_stands_apart_and_not_in_the_code() -> None:
+    letter = samples.disputed_statement()
+    rendered = render(letter)
+    text = " ".join(rendered.text.split())
+    assert refusals(letter, rendered, by_post=True) == []
+    assert "Noch offen, ohne den strittigen Betrag: 849,00 €" in text
+    assert "Strittig, zurzeit nicht gefordert: 584,90 €" in text
+    assert "Strittig sind 584,90 €." in text
+    first, second, third = [" ".join(row.split()) for row in rendered.text.split("* ")[1:4]]
+    assert "Stand teils strittig" in first and "offen 749,00 €" in first
+    assert "Stand strittig" in second and "Stand fällig" in third
+    assert decoded(rendered.pdf).split("\n")[7] == "EUR849.00"
+    assert "€584.90 are disputed." in " ".join(render(replace(letter, language="en")).text.split())
+
+
+def test_a_wholly_disputed_account_asks_for_nothing_and_is_not_called_paid() -> None:
+    whole = samples.item("A-1", principal_open_cents=0, disputed_cents=8_490, step="")
+    rendered = render(samples.letter("statement_of_account", items=(whole,), demand_cents=0))
+    text = " ".join(rendered.text.split())
+    assert "Strittig, zurzeit nicht gefordert: 84,90 € Stand 20. November 2026" in text
+    assert "Alles bezahlt" not in text and "IBAN:" not in text and "nicht zahlen können" not in text
+    bitmap = pypdfium2.PdfDocument(rendered.pdf)[0].render(scale=2.5, grayscale=True)
+    assert not zxingcpp.read_barcodes(np.ascontiguousarray(bitmap.to_numpy().squeeze()))
+
+
 def test_paid_letters_never_say_nought_is_open() -> None:
     text = render(samples.paid()).text
     assert "Alles bezahlt" in text
@@ -319,6 +370,22 @@ def test_html_is_quiet_about_colours_and_loads_nothing() -> None:
     assert 'scope="col"' in html
     for word in ("<script", "<img", "http:", "https:", "style=", "background", "url("):
         assert word not in html
+
+
+def test_no_line_of_the_text_is_longer_than_a_mail_program_shows() -> None:
+    long = replace(
+        samples.SHOP, register="Amtsgericht Berlin-Charlottenburg, HRA 54321", hours="Mo–Sa 8–20 Uhr"
+    )
+    for made in (samples.letter(sender=long), samples.agency_letter(), samples.final_notice()):
+        assert max(map(len, render(made).text.splitlines())) <= 76
+
+
+def test_html_has_one_heading_of_its_own_and_cells_that_say_what_they_are() -> None:
+    html = render(samples.second_notice()).html
+    assert html.count("<h1>") == html.count("<main>") == html.count("</main>") == 1
+    assert '<th data-of="Rechnung" scope="row">2026-0877</th><td data-of="vom">09.06.2026</td>' in html
+    assert '<td class="r" data-of="offen">' in html
+    assert html.count('<tr class="sum">') == html.count("<tfoot>") == 3  # only totals are bold
 
 
 @pytest.mark.parametrize(
@@ -378,3 +445,20 @@ def test_a_logo_takes_the_place_of_the_name(logo: str) -> None:
     plain, drawn = (render(samples.letter(sender=each)).pdf for each in (samples.SHOP, sender))
     assert drawn.count(b"/Subtype/Image") == plain.count(b"/Subtype/Image") + 1
     assert pdf_text(plain).count(sender.name) == pdf_text(drawn).count(sender.name) + 1
+
+
+@pytest.mark.parametrize("make", [samples.letter, samples.second_notice, samples.agency_letter])
+def test_the_pay_link_can_be_followed_read_and_heard_beside_the_code(make: Any) -> None:
+    url = "https://pay.example.org/pay/1-k7m2x9qa4hc8tw3p"
+    letter = make(pay_url=url)
+    rendered = render(letter)
+    annotation: Any = pypdf.PdfReader(io.BytesIO(rendered.pdf)).pages[0]["/Annots"][0].get_object()  # type: ignore[index]
+    assert annotation["/A"]["/URI"] == annotation["/Contents"] == url
+    assert squeezed(url) in squeezed(pdf_text(rendered.pdf))
+    assert places(rendered.pdf, "Oder online zahlen")[1] > places(rendered.pdf, "IBAN")[1]
+    assert decoded(rendered.pdf).startswith("BCD")
+    assert f"\nOder online zahlen:\n{url}\n" in rendered.text
+    assert rendered.html.count(f'<a href="{url}" style=') == 1
+    without = render(make())
+    assert len(pypdfium2.PdfDocument(rendered.pdf)) == len(pypdfium2.PdfDocument(without.pdf))
+    assert "/Annots" not in pypdf.PdfReader(io.BytesIO(without.pdf)).pages[0]

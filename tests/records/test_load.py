@@ -11,7 +11,7 @@ from tests.records.worlds import NOW, TODAY, claim_row
 from mahnwerk import frames
 from mahnwerk.frames import FactKind
 from mahnwerk.records import facts, load, save
-from mahnwerk.records.models import Case, Feed, Message
+from mahnwerk.records.models import Case, Creditor, Feed, Message
 
 
 def test_frames_have_the_shapes_of_the_contract(tenant_id: int) -> None:
@@ -20,6 +20,7 @@ def test_frames_have_the_shapes_of_the_contract(tenant_id: int) -> None:
         Feed.objects.create(
             tenant_id=tenant_id, creditor_id=creditor_id, name=name, checked_on=TODAY, max_age_days=days
         )
+    Creditor.objects.filter(id=creditor_id).update(profile={"letter_cost_cents": {"post": 112}})
     load.book(tenant_id).checked()  # empty
     odd = 'R "7", ü\\'
     worlds.import_rows(
@@ -51,6 +52,7 @@ def test_frames_have_the_shapes_of_the_contract(tenant_id: int) -> None:
     case = book.cases.row(0, named=True)
     assert case["case_id"] == Case.objects.get().id == book.claims["case_id"][0]
     assert (case["feed_checked_on"], case["feed_max_age_days"], case["land"]) == (TODAY, 1, None)
+    assert (case["letter_cost_post_cents"], case["letter_cost_email_cents"]) == (112, None)
     assert (case["is_consumer"], case["procedure"], case["last_fact_no"]) == (True, "consumers@1", 1)
 
 

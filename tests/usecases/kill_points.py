@@ -1,7 +1,9 @@
 """Kill the main job at every point where it could stop, start it again, and compare the results.
 
-    python -m tests.usecases.kill_points                 every point of both scenarios
+    python -m tests.usecases.kill_points                 every point of all scenarios
     python -m tests.usecases.kill_points --points 40     40 points spread evenly over each scenario
+
+MAHNWERK_TEST_DATABASE=postgres does it on a PostgreSQL of its own.
 
 A point is a statement that writes, either side of a commit, and either side of each effect outside the
 database. Each trial forks a fresh process, which kills itself (`SIGKILL`) at its point; later processes
@@ -12,15 +14,14 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
+
+from tests.usecases.trials import TrialBook, databases, inside, spread
 
 DAYS = (dt.date(2026, 3, 31), dt.date(2026, 4, 20), dt.date(2026, 5, 11))
 """First reminders; dunning notices; second notices, which charge their cost."""
@@ -61,6 +64,15 @@ input_tax_deductible: true
 """
 
 
+ACCOUNT = """\
+key: mollie-1
+provider: mollie
+creditor: kiosk
+secrets: {api_key: MOLLIE_API_KEY}
+"""
+PAGES = {"MAHNWERK_PUBLIC_URL": "https://pay.example.org", "MOLLIE_API_KEY": "test_mollie"}
+
+
 @dataclass
 class Counts:
     """What the trials of one scenario showed."""
@@ -90,34 +102,13 @@ class Counts:
         )
 
 
-def inside(task: Callable[[], Any], out: Path, kill_at: int = 0, log: str = "") -> bool:
-    """Run the task in a forked process of its own; True if it came to its end. Its result goes to `out`."""
-    out.unlink(missing_ok=True)
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            from mahnwerk.usecases import failpoints
-
-            failpoints.arm(kill_at, log)
-            result = task()
-            out.write_text(json.dumps(result, default=str), encoding="utf-8")
-            code = 0
-        except BaseException:
-            out.with_suffix(".error").write_text(traceback.format_exc(), encoding="utf-8")
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False
-    if status:
-        raise RuntimeError(out.with_suffix(".error").read_text(encoding="utf-8"))
-    return True
-
-
 @dataclass(frozen=True)
 class Scenario:
-    """One world: where it lies, and whether e-mails go to a mail server that cannot be asked."""
+    """One world: where it lies, and whether e-mails go to a mail server that cannot be asked.
+
+    `has_links`: the creditor has an account at a provider, so letters carry pay links. Names and letters
+    follow from the case alone; there every file must have the same bytes, however often it was written.
+    """
 
     name: str
     folder: Path
@@ -125,13 +116,23 @@ class Scenario:
     port: int
     day: dt.date = DAYS[0]
     reruns: tuple[int, ...] = (1,)
+    has_links: bool = False
+
+    @property
+    def trial(self) -> TrialBook:
+        """The book, to be put back before each trial."""
+        return TrialBook(self.folder, self.name)
+
+    def task(self, hour: int) -> Callable[[], dict[str, Any]]:
+        """The main job at some hour, in the book of the trial."""
+        return self.trial.using(lambda: self.work(hour))
 
     def work(self, hour: int, day: dt.date | None = None) -> dict[str, Any]:
         """The main job at some hour of the day, and what is in the book afterwards."""
         from mahnwerk.usecases import clock, main_job, opening
         from mahnwerk.usecases import day as days
 
-        os.environ["MAHNWERK_VAR"] = str(self.folder / "var")
+        os.environ |= PAGES if self.has_links else {}
         if self.mailbox is not None:
             os.environ["MAHNWERK_SMTP_URL"] = f"smtp://127.0.0.1:{self.port}?timeout=10"
         now = dt.datetime.combine(day or self.day, dt.time(6), dt.UTC) + dt.timedelta(hours=hour)
@@ -149,8 +150,7 @@ class Scenario:
 
     def reset(self) -> None:
         """An empty book, an empty outbox, an empty mailbox."""
-        shutil.rmtree(self.folder / "var", ignore_errors=True)
-        shutil.copytree(self.folder / "template", self.folder / "var")
+        self.trial.reset()
         for mail in self.mails():
             mail.unlink()
 
@@ -161,7 +161,9 @@ class Scenario:
     def outside(self) -> Counter[str]:
         """What reached the outside world: name and content, with how often."""
         files = sorted((self.folder / "var" / "outbox").rglob("*.*"))
-        seen = Counter(path.name for path in files if not path.name.startswith("."))
+        files = [path for path in files if not path.name.startswith(".")]
+        marks = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if self.has_links}
+        seen = Counter(f"{path.name} {marks.get(path, '')}" for path in files)
         for mail in self.mails():
             seen[str(message_from_bytes(mail.read_bytes())["Message-ID"])] += 1
         return seen
@@ -170,7 +172,7 @@ class Scenario:
 def in_the_book() -> dict[str, Any]:
     """Counts that must be the same however often the job was interrupted."""
     from mahnwerk.frames import FactKind
-    from mahnwerk.records.models import Case, Claim, Decision, Fact, Message, Person
+    from mahnwerk.records.models import Case, Claim, Decision, Fact, Message, PayLink, Person
 
     undone = set(Fact.objects.filter(kind=FactKind.VOIDED).values_list("case_id", "voids_fact_no"))
     facts = Counter(
@@ -184,6 +186,7 @@ def in_the_book() -> dict[str, Any]:
         "cases": Case.objects.count(),
         "claims": Claim.objects.count(),
         "persons": Person.objects.count(),
+        "links": sorted(PayLink.objects.values_list("public_id", "state")),
         "decisions": sorted(Decision.objects.filter(until_on=None).values_list("case__case_no", "reason")),
     }
 
@@ -231,32 +234,36 @@ def run_scenario(scenario: Scenario, points: int) -> Counts:
     (folder / "kiosk.csv").write_text(CLAIMS, encoding="utf-8")
     (folder / "kiosk-facts.csv").write_text(FACTS, encoding="utf-8")
     out = folder / "result.json"
-    inside(lambda: _template(scenario), out)
-    (folder / "var").rename(folder / "template")
+    scenario.trial.make(lambda: _template(scenario), out)
     log = folder / "points.log"
     scenario.reset()
-    inside(lambda: scenario.work(0), out, log=str(log))
+    inside(scenario.task(0), out, log=str(log))
     for hour in scenario.reruns:
-        inside(lambda hour=hour: scenario.work(hour), out)
+        inside(scenario.task(hour), out)
     clean, expected = json.loads(out.read_text()), scenario.outside()
     names = log.read_text().splitlines()
     counts = Counts(scenario.name, points=len(names))
-    chosen = range(1, len(names) + 1)
-    if 0 < points < len(names):
-        chosen = sorted({1 + round(i * (len(names) - 1) / max(points - 1, 1)) for i in range(points)})
-    for point in chosen:
+    if scenario.has_links != bool(clean["links"]):
+        counts.faults.append(f"{scenario.name}: {len(clean['links'])} pay links")
+        counts.differing += 1
+    for point in spread(len(names), points):
         _trial(scenario, point, names[point - 1], clean, expected, out, counts)
         if counts.killed % 20 == 0:
             print(counts.line(), file=sys.stderr, flush=True)
+    scenario.trial.drop()
     return counts
 
 
 def _template(scenario: Scenario) -> None:
     """The book as it is before the day of the scenario."""
-    from mahnwerk.usecases import opening
+    from mahnwerk.usecases import imports, opening, provider_accounts
 
-    os.environ["MAHNWERK_VAR"] = str(scenario.folder / "var")
-    opening.open_book(BOOK, actor="test", create=True)
+    book = opening.open_book(BOOK, actor="test", create=True)
+    if scenario.has_links:
+        os.environ |= PAGES
+        (scenario.folder / "account.yaml").write_text(ACCOUNT, encoding="utf-8")
+        imports.import_files(book, [scenario.folder / "kiosk.yaml", scenario.folder / "kiosk.csv"])
+        provider_accounts.add_file(book, scenario.folder / "account.yaml")
     for day in DAYS:
         if day < scenario.day:
             scenario.work(0, day)
@@ -272,14 +279,14 @@ def _trial(
     counts: Counts,
 ) -> None:
     scenario.reset()
-    if inside(lambda: scenario.work(0), out, kill_at=point):
+    if inside(scenario.task(0), out, kill_at=point):
         counts.faults.append(f"point {point} ({where}) was not reached")
         counts.differing += 1
         return
     counts.killed += 1
     try:
         for hour in scenario.reruns:
-            inside(lambda hour=hour: scenario.work(hour), out)
+            inside(scenario.task(hour), out)
     except RuntimeError as error:
         counts.differing += 1
         counts.faults.append(f"{scenario.name} point {point} ({where}): did not go on: {error}")
@@ -304,13 +311,12 @@ def _trial(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run both scenarios and print their counts; 1 if anything was lost, doubled or hidden."""
+    """Run the scenarios and print their counts; 1 if anything was lost, doubled or hidden."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--points", type=int, default=0, help="so many per scenario; 0 = all")
-    parser.add_argument("--scenario", choices=["files", "fees", "mail", "all"], default="all")
+    parser.add_argument("--scenario", choices=["files", "fees", "links", "mail", "all"], default="all")
     options = parser.parse_args(arguments)
-    prepare()
-    with tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
+    with databases(), tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
         results = list(run_all(Path(folder), options.points, options.scenario))
     for counts in results:
         print(counts.line())
@@ -320,29 +326,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_all(folder: Path, points: int, only: str = "all") -> Iterator[Counts]:
-    """The scenarios: first letters as files; letters that charge a cost; e-mails to a bare SMTP server."""
+    """First letters as files; letters that charge a cost; letters with pay links; e-mails to bare SMTP."""
     if only in ("files", "all"):
         yield run_scenario(Scenario("files", folder / "files", None, 0), points)
     if only in ("fees", "all"):
         yield run_scenario(Scenario("fees", folder / "fees", None, 0, DAYS[2]), points)
+    if only in ("links", "all"):
+        yield run_scenario(Scenario("links", folder / "links", None, 0, has_links=True), points)
     if only in ("mail", "all"):
         mailbox = folder / "mailbox"
         mailbox.mkdir()
         with mail_server(mailbox) as port:
             yield run_scenario(Scenario("mail", folder / "mail", mailbox, port), points)
-
-
-def prepare() -> None:
-    """Load everything once, so that each forked trial starts at once. Polars must not work before a fork."""
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mahnwerk.site.settings"
-    os.environ.setdefault("MAHNWERK_BOOK", tempfile.gettempdir())
-    for name in ("MAHNWERK_DATABASE_URL", "MAHNWERK_SMTP_URL", "MAHNWERK_ENV"):
-        os.environ.pop(name, None)
-    import django
-
-    django.setup()
-    import mahnwerk.usecases.main_job  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 Each trial forks a process that receives a payment, a part of it taken back, and pays a part back, and kills
 itself at its point. The provider sends everything again, the refund is asked for again under the same
 reference, and the night reconciles. Then nothing is lost and nothing is there twice, here and there.
+
+MAHNWERK_TEST_DATABASE=postgres does it on a PostgreSQL of its own.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import copy
 import datetime as dt
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tests.gateways.provider_server import STRIPE_SECRET, Delivery, Simulator
-from tests.usecases.kill_points import BOOK, CLAIMS, Counts, creditor_file, inside, prepare
+from tests.usecases.kill_points import BOOK, CLAIMS, Counts, creditor_file
+from tests.usecases.trials import TrialBook, databases, inside
 
 ACCOUNT = (
     "key: stripe-1\nprovider: stripe\ncreditor: kiosk\n"
@@ -80,17 +82,15 @@ def work(now: dt.datetime, path: str, deliveries: list[Delivery], payment_id: st
 def run(folder: Path, points: int) -> Counts:
     """Try `points` of all points (0 = every one)."""
     os.environ |= {
-        "MAHNWERK_VAR": str(folder / "var"),
         "STRIPE_API_KEY": "sk_test_1",
         "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
         "MAHNWERK_PUBLIC_URL": "https://pay.example.org",
     }
-    out, log = folder / "result.json", folder / "points.log"
+    out, log, book = folder / "result.json", folder / "points.log", TrialBook(folder, "webhooks")
     with Simulator() as simulator:
         os.environ["MAHNWERK_TEST_PROVIDER"] = simulator.host
-        inside(lambda: make_book(folder, simulator), out)
+        book.make(lambda: make_book(folder, simulator), out)
         told = json.loads(out.read_text())
-        (folder / "var").rename(folder / "template")
         name = simulator.pay(told["link"]).payment_id
         simulator.dispute(name, 2_000)
         deliveries = simulator.deliveries("stripe")
@@ -98,14 +98,12 @@ def run(folder: Path, points: int) -> Counts:
         kept = copy.deepcopy((simulator.payments, simulator.events, simulator.answers))
 
         def reset() -> None:
-            shutil.rmtree(folder / "var", ignore_errors=True)
-            shutil.copytree(folder / "template", folder / "var")
+            book.reset()
             simulator.payments, simulator.events, simulator.answers = copy.deepcopy(kept)
 
         def trial(kill_at: int, again: bool, log: str = "") -> bool:
-            return inside(
-                lambda: work(now, told["path"], deliveries, name, again), out, kill_at=kill_at, log=log
-            )
+            task = book.using(lambda: work(now, told["path"], deliveries, name, again))
+            return inside(task, out, kill_at=kill_at, log=log)
 
         reset()
         trial(0, False, str(log))
@@ -123,6 +121,7 @@ def run(folder: Path, points: int) -> Counts:
             counts.killed += 1
             trial(0, True)
             _compare(counts, point, names[point - 1], clean, json.loads(out.read_text()), simulator, name)
+        book.drop()
         return counts
 
 
@@ -142,8 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--points", type=int, default=0, help="about so many; 0 = all")
     options = parser.parse_args()
-    prepare()
-    with tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
+    with databases(), tempfile.TemporaryDirectory(prefix="mw-kill-") as folder:
         counts = run(Path(folder), options.points)
     print(counts.line())
     for fault in counts.faults[:20]:

@@ -16,7 +16,7 @@ from mahnwerk.frames import FactKind
 from mahnwerk.kernel.facts import live_facts
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, ProviderEvent, ProviderPayment
-from mahnwerk.usecases import provider_accounts, provider_links, providers
+from mahnwerk.usecases import letter_links, provider_accounts, provider_links, providers
 from mahnwerk.usecases.opening import OpenBook
 
 PROVIDERS = ("stripe", "paypal", "mollie")
@@ -42,7 +42,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> No
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv(provider_accounts.TEST_SERVER, simulator.host)
-    monkeypatch.setenv(provider_accounts.PUBLIC_URL, "https://pay.example.org")
+    monkeypatch.setenv(letter_links.PUBLIC_URL, "https://pay.example.org")
 
 
 @dataclass

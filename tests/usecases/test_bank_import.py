@@ -8,9 +8,22 @@ from pathlib import Path
 
 import pytest
 from tests.records import worlds
-from tests.usecases.bank_worlds import OTHER_IBAN, PAYER_IBAN, Bank, Line, facts, open_book, shop, take_in
+from tests.usecases.bank_worlds import (
+    OTHER_IBAN,
+    PAYER_IBAN,
+    SHOP_IBAN,
+    Bank,
+    Line,
+    facts,
+    open_book,
+    shop,
+    take_in,
+)
 
+from mahnwerk.records import bank as bank_records
+from mahnwerk.records import crypto
 from mahnwerk.records.models import (
+    BankAccount,
     BankEntry,
     BankStatement,
     Claim,
@@ -351,3 +364,29 @@ def test_an_open_question_is_the_reason_to_hold(tenant_id: int, tmp_path: Path) 
     on = dt.date(2026, 3, 10)
     held = decided(book, on, load.book(tenant_id, on=on)).plan.held
     assert held["reason"].to_list() == ["unmatched_credit"]
+
+
+def test_nothing_unseen_hides_in_what_the_bank_tells(tenant_id: int, tmp_path: Path) -> None:
+    shop(tenant_id, CLAIM)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(8490, "RE-26-\u200b0411", name="\u202eregrebneztoH\u009b")))
+    entry = BankEntry.objects.get(tenant_id=tenant_id)
+    told = bank_records.texts(tenant_id, entry, crypto.person_keys(tenant_id, [entry.payer_id]))
+    assert (told["name"], told["remittance"]) == ("regrebneztoH ", "RE-26-0411")
+    assert entry.state == "booked"
+
+
+def test_the_iban_of_an_account_opens_in_no_other_row(tenant_id: int) -> None:
+    at = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    ids = [bank_records.ensure_account(tenant_id, iban, None, at=at) for iban in (SHOP_IBAN, OTHER_IBAN)]
+    one, other = (BankAccount.objects.get(id=account_id) for account_id in ids)
+    assert bank_records.iban_of(tenant_id, one) == SHOP_IBAN
+    one.iban_payload, one.iban_token = other.iban_payload, other.iban_token
+    with pytest.raises(crypto.KeyMissing, match="moved"):
+        bank_records.iban_of(tenant_id, one)
+    key = crypto.tenant_key(tenant_id, "file")
+    other.iban_payload = crypto.encrypt(key, OTHER_IBAN.encode(), f"account|{tenant_id}".encode())
+    assert bank_records.iban_of(tenant_id, other) == OTHER_IBAN  # as it was bound before
+    other.iban_token = bank_records.account_token(tenant_id, SHOP_IBAN)
+    with pytest.raises(crypto.KeyMissing):
+        bank_records.iban_of(tenant_id, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,53 @@ def test_a_new_book_is_measured_by_the_clock(kiosk: Any) -> None:
     with pytest.raises(DayRefused, match="more than 35 days after today"):
         run(kiosk, FIRST + 36 * DAY)
     run(kiosk, dt.date(2020, 1, 1))
+
+
+def test_claims_soon_time_barred_are_told_with_their_cases(
+    kiosk: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mahnwerk.cli.cases import show_limitation
+    from mahnwerk.cli.run import show_day
+    from mahnwerk.usecases import imports, why
+
+    old = folder / "kiosk-old.csv"
+    old.write_text(
+        "Kundennummer;Nachname;Straße;PLZ;Ort;Rechnungsnummer;Rechnungsdatum;Fällig am;Betrag\n"
+        "K8;Eck;Weg 8;04103;Leipzig;R-8;01.02.2023;15.02.2023;10,00\n"
+        "K8;Eck;Weg 8;04103;Leipzig;R-9;01.03.2023;15.03.2023;20,00\n"
+        "K9;Fink;Weg 9;04103;Leipzig;R-10;01.02.2022;15.02.2022;40,00\n",
+        encoding="utf-8",
+    )
+    assert imports.import_files(kiosk, [old])[0].new_claims == 3
+
+    def soon(on: dt.date) -> Any:
+        return run(kiosk, on, dry_run=True, confirm_day=True).barred_soon
+
+    assert soon(dt.date(2026, 10, 1)) == []
+    assert soon(dt.date(2026, 10, 2)) == [
+        {
+            "currency": "EUR",
+            "claims": 2,
+            "cases": 1,
+            "principal_open_cents": 3000,
+            "first_on": dt.date(2026, 12, 31),
+            "first_cases": ["M-000005"],
+        }
+    ]
+    show_day(run(kiosk, dt.date(2026, 10, 2), dry_run=True, confirm_day=True))
+    shown = capsys.readouterr().out
+    assert "Soon time-barred, the first after 31.12.2026: 30,00 € of principal in M-000005." in shown
+    told = why.why(kiosk, "M-000005", dt.date(2026, 10, 2)).limitation
+    assert [(row["invoice_number"], row["warn_on"], row["time_barred_after"]) for row in told] == [
+        ("R-8", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
+        ("R-9", dt.date(2026, 12, 31), dt.date(2026, 12, 31)),
+    ]
+    lost = why.why(kiosk, "M-000006", dt.date(2026, 10, 2))
+    (barred,) = lost.limitation
+    assert (barred["is_time_barred"], barred["warn_on"]) == (True, dt.date(2025, 12, 31))
+    show_limitation(lost)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "R-10" in line)
+    assert line.split() == ["R-10", *["31.12.2025"] * 2, "limitation.regular_years", "TIME-BARRED"]
 
 
 def test_a_payment_that_crossed_takes_the_letters_cost_back(kiosk: Any, at: Any) -> None:

@@ -10,7 +10,7 @@ from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.kernel.target_days import is_target_day
-from mahnwerk.records.models import DebitMandate, DebitOrder, Fact
+from mahnwerk.records.models import DebitMandate, DebitNotice, DebitOrder, Fact
 from mahnwerk.usecases import cases, debit_files, direct_debits, plans
 from mahnwerk.usecases.errors import BadInput
 from mahnwerk.usecases.plan_asks import read_ask
@@ -64,7 +64,9 @@ def test_told_fourteen_days_before_then_collected_once_with_the_same_bytes(world
     assert is_target_day(told.collect_on)
     assert "100,01 €" in told.text
     assert IDENTIFIER in told.text
-    assert announce(world, DAY) == []  # once
+    assert announce(world, DAY) == [told]  # the same text again, for a run that was cut off
+    assert DebitNotice.objects.count() == 1
+    assert announce(world, date(2026, 3, 10)) == []  # once
     with pytest.raises(BadInput, match="nothing to collect"):
         create(world, date(2026, 3, 5))
     first = create(world, date(2026, 3, 16))

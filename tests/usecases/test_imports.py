@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import email
+import email.policy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.usecases.conftest import FIRST
 
 from mahnwerk.usecases.errors import BadInput, NotFound
 
@@ -131,3 +135,65 @@ def test_no_file_no_kind_no_mapping(opened: Any, folder: Path) -> None:
         take(opened, folder / "empty.csv")
     with pytest.raises(NotFound, match="neither a shipped mapping nor a file"):
         take(opened, folder / "kiosk.csv", mapping="nonsense")
+
+
+AGENCY = """
+role: agency
+client:
+  {name: Lindenhof Keramik GmbH, street: Hof 7, postcode: "79098", city: Freiburg, subject: Kauf von Keramik}
+registration:
+  number: 3712/2026
+  authority: Bundesamt für Justiz
+  authority_address: [Adenauerallee 99, 53113 Bonn]
+  authority_contact: poststelle@bfj.example
+"""
+
+
+def test_an_agency_must_know_the_date_of_each_contract(opened: Any, folder: Path) -> None:
+    """§ 13a Abs. 1 Nr. 2 RDG: it stands in the first letter; the invoice's date does not do."""
+    from mahnwerk.gateways.files import FileGateway
+    from mahnwerk.records import load
+    from mahnwerk.records.models import Claim
+    from mahnwerk.usecases import day, sending
+    from mahnwerk.usecases.channels import Channels
+
+    creditor = folder / "kiosk.yaml"
+    creditor.write_text(creditor.read_text(encoding="utf-8").replace("role: own\n", AGENCY), encoding="utf-8")
+    claims = folder / "kiosk-claims.csv"
+    claims.write_text(
+        "Kundennummer;Nachname;E-Mail;Rechnungsnummer;Rechnungsdatum;Fällig am;Betrag;Vertragsdatum;Art\n"
+        "K1;Abel;a@example.org;R-1;01.02.2026;15.02.2026;84,90;20.01.2026;\n"
+        "K2;Bert;b@example.org;R-2;01.02.2026;15.02.2026;84,90;;\n"
+        "K3;Dora;d@example.org;R-3;01.02.2026;15.02.2026;84,90;;damages\n",
+        encoding="utf-8",
+    )
+    summary = take(opened, creditor, claims)[1]
+    assert (summary.new_claims, summary.rejected) == (2, 1)
+    assert "§ 13a Abs. 1 Nr. 2 RDG" in summary.reasons[0]
+    cases = list(Claim.objects.values_list("case_id", flat=True))
+    told = load.contract_dates(opened.tenant_id, cases)
+    assert {number: told.get(i) for i, number in Claim.objects.values_list("id", "invoice_number")} == {
+        "R-1": dt.date(2026, 1, 20),
+        "R-3": None,
+    }
+    book = load.book(opened.tenant_id, case_ids=cases)
+    assert set(book.claims["obligation_arose_on"]) == {dt.date(2026, 1, 20), dt.date(2026, 2, 1)}
+
+    day.run_day(opened, FIRST)
+    assert sending.send(opened, FIRST, channels=Channels(FileGateway(opened.place.outbox))).sent == 2
+    first, third = (
+        email.message_from_bytes(path.read_bytes(), policy=email.policy.default).get_body(("plain",))
+        for path in sorted(opened.place.outbox.iterdir())
+    )
+    assert "Vertrag vom 20. Januar 2026" in first.get_content()
+    assert "Vertrag vom" not in third.get_content()
+    assert "Schadensersatz" in third.get_content()
+
+
+def test_without_a_contract_date_a_shop_imports_and_nothing_stands_in_for_it(kiosk: Any) -> None:
+    from mahnwerk.records import load
+    from mahnwerk.records.models import Case
+
+    cases = list(Case.objects.values_list("id", flat=True))
+    assert load.contract_dates(kiosk.tenant_id, cases) == {}
+    assert load.book(kiosk.tenant_id, case_ids=cases).claims["obligation_arose_on"].null_count() == 0

@@ -18,5 +18,5 @@ def test_killed_anywhere_nothing_is_lost_or_done_twice() -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     lines = [line for line in ended.stdout.splitlines() if "points," in line]
-    assert [line.split(":")[0] for line in lines] == ["files", "fees", "mail"]
+    assert [line.split(":")[0] for line in lines] == ["files", "fees", "links", "mail"]
     assert all("3 killed" in line for line in lines)

@@ -47,21 +47,24 @@ def test_the_ground_is_told_in_the_clients_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("principal", "interest", "disputed", "parts"),
+    ("principal", "interest", "costs", "disputed", "parts"),
     [
-        (10_000, 101, 0, (0, 0)),
-        (10_000, 101, 5_000, (5_000, 51)),
-        (10_000, 101, 10_000, (10_000, 101)),
-        (10_000, 101, 10_101, (10_000, 101)),
-        (0, 101, 101, (0, 0)),
+        (10_000, 101, 250, 0, (0, 0, 0)),
+        (10_000, 101, 250, 5_000, (5_000, 51, 0)),
+        (10_000, 101, 250, 10_351, (10_000, 101, 250)),
+        (0, 101, 250, 120, (0, 101, 19)),
+        (0, 101, 250, 60, (0, 60, 0)),
+        (0, 101, 250, 351, (0, 101, 250)),
     ],
 )
-def test_interest_on_a_disputed_part_is_not_asked(
-    principal: int, interest: int, disputed: int, parts: tuple[int, int]
+def test_what_is_disputed_takes_its_interest_along_and_the_whole_its_costs(
+    principal: int, interest: int, costs: int, disputed: int, parts: tuple[int, int, int]
 ) -> None:
     row = {
         "principal_open_cents": principal,
         "interest_open_cents": interest,
+        "costs_open_cents": costs,
+        "open_cents": principal + interest + costs,
         "disputed_cents": disputed,
     }
     assert letter_data.disputed_parts(row) == parts

@@ -145,6 +145,17 @@ def test_a_person_settles_what_is_uncertain(planned: Any) -> None:
     assert sorted(states(planned).values()) == ["failed", "sent", "sent"]
 
 
+def test_a_letter_half_written_by_a_dead_process_does_not_lie_about(planned: Any) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = planned.place.outbox / "payouts" / f".M-000001_payment_reminder_1-1.pdf.{dead.pid}.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"%PDF-1.7 somebody's letter, in clear")
+    send(planned)
+    assert not left.exists()
+    assert not list(planned.place.outbox.rglob(".*"))
+
+
 def test_what_never_left_is_tried_again_by_the_next_run(planned: Any) -> None:
     from mahnwerk.records.models import Message
     from mahnwerk.usecases import day
@@ -187,6 +198,50 @@ def test_a_worker_that_slept_changes_nothing(planned: Any, at: Callable[[int], N
     assert not outbox.confirm(planned.tenant_id, first.id, fence, "late", FIRST)
     assert not outbox.mark_uncertain(planned.tenant_id, first.id, fence, "late", FIRST)
     assert set(states(planned).values()) == {"sent"}
+
+
+def test_a_message_still_in_a_workers_hands_is_not_settled_as_failed(
+    planned: Any, at: Callable[[int], None]
+) -> None:
+    """It stands in the middle of the data; said to have failed, it would be sent anew, and leave twice."""
+    from mahnwerk.records.models import Message
+    from mahnwerk.usecases import sending
+    from mahnwerk.usecases.errors import BadInput
+
+    class Slow(FakeMail):
+        def deliver(self, content: bytes, sender: str, recipient: str) -> Receipt:
+            if not self.taken:
+                self.taken.append(recipient)
+                at(1)  # its lease has ended; somebody else recovers, and a person is told
+                assert send(planned, mail=FakeMail()).uncertain == 1
+                held = Message.objects.get(tenant_id=planned.tenant_id, state="uncertain")
+                with pytest.raises(BadInput, match="may still be handing it over"):
+                    sending.settle(planned, [f"{held.public_id}=failed"], FIRST)
+                assert states(planned)["M-000002"] == "uncertain"
+            return Receipt("250 taken")
+
+    mail = Slow()
+    send(planned, mail=mail)
+    held = Message.objects.get(tenant_id=planned.tenant_id, state="uncertain")
+    assert mail.taken == ["bert@example.org"]
+    at(2)  # whoever had it has long been answered or cut off
+    assert sending.settle(planned, [f"{held.public_id}=failed"], FIRST) == 1
+
+
+def test_that_it_left_may_be_said_at_once(planned: Any, at: Callable[[int], None]) -> None:
+    from mahnwerk.records.models import Message
+    from mahnwerk.usecases import outbox, preparing, sending
+    from mahnwerk.usecases.channels import Channels
+
+    mail = FakeMail()
+    channels = Channels(FileGateway(planned.place.outbox), mail)  # type: ignore[arg-type]
+    first = Message.objects.filter(tenant_id=planned.tenant_id, channel="email").order_by("id")[0]
+    (prepared,) = preparing.prepare(planned, FIRST, [first.id], channels)
+    fence = outbox.seal(planned.tenant_id, prepared.sealing)
+    assert outbox.take(planned.tenant_id, first.id, fence)
+    at(1)
+    assert send(planned, mail=mail).uncertain == 1
+    assert sending.settle(planned, [f"{first.public_id}=sent"], FIRST) == 1
 
 
 @pytest.mark.parametrize("was_delivered", [True, False])

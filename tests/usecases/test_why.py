@@ -6,9 +6,13 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pypdfium2
 import pytest
+import zxingcpp
 from tests.usecases.conftest import FIRST
 
+from mahnwerk.letters.formatting import money
 from mahnwerk.usecases.errors import BadInput, NotFound
 
 
@@ -49,6 +53,27 @@ def test_interest_by_hand(late: Any) -> None:
     )
     assert row["rate_ppm"] == 102_700
     assert row["interest_cents"] == round(99000 * 27 * 0.1027 / 365)
+
+
+def test_an_unverified_rate_is_marked_in_the_statement(
+    kiosk: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mahnwerk.cli.cases import show_statement
+    from mahnwerk.usecases import imports, statements
+
+    header = (
+        "Kundennummer;Firma;Straße;PLZ;Ort;Kundentyp;Rechnungsnummer;Rechnungsdatum;Fällig am;Betrag;due_kind"
+    )
+    row = "{0};Alt GmbH;Weg 9;04103;Leipzig;Unternehmen;R-{0};01.02.2026;15.02.2026;99,00;calendar;{1}"
+    rows = [f"{header};Vertragsdatum", row.format("K10", "01.07.2014"), row.format("K11", "01.08.2014")]
+    old = folder / "kiosk-old.csv"
+    old.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert imports.import_files(kiosk, [old])[0].new_claims == 2
+    for case, mark, rate in (("M-000005", True, "9,27 %"), ("M-000006", False, "10,27 %")):
+        show_statement(statements.view(kiosk, case, dt.date(2026, 5, 11)))
+        shown = capsys.readouterr().out
+        assert rate in shown
+        assert ("unverified" in shown) == mark
 
 
 def test_why_names_decision_grounds_and_what_would_change_it(late: Any) -> None:
@@ -92,6 +117,49 @@ def test_a_statement_as_a_letter(late: Any, tmp_path: Path) -> None:
     assert written.read_bytes().startswith(b"%PDF")
     with pytest.raises(BadInput, match="cannot be written"):
         statements.write_pdf(late, view, tmp_path)
+
+
+def pages(pdf: Path) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    text = " ".join(page.get_textpage().get_text_range() for page in document)
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def test_a_disputed_sum_stands_apart_in_the_letter_and_the_code_leaves_it_out(
+    late: Any, tmp_path: Path
+) -> None:
+    from mahnwerk.usecases import facts, statements
+
+    facts.add(late, "M-000003", "dispute_raised", amount="400,00", on=dt.date(2026, 5, 11))
+    view = statements.view(late, "M-000003", dt.date(2026, 5, 11))
+    interest = view.claims[0]["interest_open_cents"]
+    assert (view.open_cents, view.disputed_cents) == (
+        99_000 + interest + view.claims[0]["costs_open_cents"],
+        40_000,
+    )
+    written = statements.write_pdf(late, view, tmp_path / "statement.pdf")
+    share = -(-interest * 40_000 // 99_000)
+    asked = view.open_cents - 40_000 - share
+    text = pages(written)
+    assert (
+        f"Noch offen, ohne den strittigen Betrag {money(asked, 'EUR', 'de')}".replace("\u00a0", " ") in text
+    )
+    assert f"nicht gefordert {money(40_000 + share, 'EUR', 'de')}".replace("\u00a0", " ") in text
+    bitmap = pypdfium2.PdfDocument(written)[0].render(scale=2.5, grayscale=True)
+    (code,) = zxingcpp.read_barcodes(
+        np.ascontiguousarray(bitmap.to_numpy().squeeze()), formats=zxingcpp.QRCode
+    )
+    assert f"EUR{asked // 100}.{asked % 100:02d}" in code.bytes.decode().split("\n")
+
+
+def test_a_wholly_disputed_case_is_neither_asked_for_nor_called_paid(late: Any, tmp_path: Path) -> None:
+    from mahnwerk.usecases import statements
+
+    view = statements.view(late, "M-000004")
+    assert view.disputed_cents == view.open_cents > 0
+    text = pages(statements.write_pdf(late, view, tmp_path / "statement.pdf"))
+    assert "Strittig, zurzeit nicht gefordert" in text
+    assert "Alles bezahlt" not in text and "Verwendungszweck" not in text
 
 
 def test_an_unknown_case_is_not_found(kiosk: Any) -> None:

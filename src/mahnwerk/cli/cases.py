@@ -91,6 +91,8 @@ def statement(
 
 def show_statement(view: Any) -> None:
     """Claims with their parts, then each line with its derivation, then payments."""
+    from mahnwerk.law import UNVERIFIED
+
     currency = view.currency
     output.table(
         f"Case {view.case_reference} · owed on {date_text(view.on)}",
@@ -122,7 +124,7 @@ def show_statement(view: Any) -> None:
                 money(row["base_cents"], currency) if row["base_cents"] is not None else "",
                 percent(row["rate_ppm"]) if row["rate_ppm"] is not None else "",
                 money(row["amount_cents"], currency),
-                row["source"],
+                f"{row['source']} {UNVERIFIED}" if row["confidence"] == "C" else row["source"],
             ]
             for row in view.lines
         ],
@@ -130,6 +132,8 @@ def show_statement(view: Any) -> None:
     )
     show_payments(view)
     typer.echo(f"Open: {money(view.open_cents, currency)}")
+    if view.disputed_cents:
+        typer.echo(f"Of this disputed: {money(view.disputed_cents, currency)}")
     if view.surplus_cents:
         typer.echo(f"Credit balance: {money(view.surplus_cents, currency)}")
 
@@ -182,6 +186,7 @@ def why(
         return
     show_statement(answer.statement)
     show_decision(answer)
+    show_limitation(answer)
     show_history(answer)
 
 
@@ -205,6 +210,24 @@ def show_decision(answer: Any) -> None:
         "May a message leave?",
         ["rule", "answer", "detail"],
         [[row["rule"], "yes" if row["ok"] else "NO", row["detail"]] for row in answer.permit],
+    )
+
+
+def show_limitation(answer: Any) -> None:
+    """When each claim is lost if nothing happens: the last safe day, and the day after which it is."""
+    output.table(
+        "Limitation",
+        ["invoice", "act by", "time-barred after", "by", ""],
+        [
+            [
+                row["invoice_number"],
+                date_text(row["warn_on"]),
+                date_text(row["time_barred_after"]),
+                row["rule_id"] or "not known: `mahnwerk law gaps`",
+                "TIME-BARRED" if row["is_time_barred"] else "",
+            ]
+            for row in answer.limitation
+        ],
     )
 
 

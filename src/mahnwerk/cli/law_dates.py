@@ -131,12 +131,14 @@ def _parameter_of(rule_id: str) -> str:
 
 
 def _sources_of(rule_id: str, suspended: bool) -> list[str]:
+    from mahnwerk.law import UNVERIFIED
+
     sources = []
     if rule_id == "limitation.restarted":
         sources.append("§ 212 Abs. 1 Nr. 1 BGB: restarts at once, not at the end of the year")
     if suspended:
         sources.append("§§ 203–205, 209 BGB: suspended time is not counted")
-    sources.append("§ 193 BGB: a last day that is no working day moves [unverified, please check]")
+    sources.append(f"§ 193 BGB: a last day that is no working day moves {UNVERIFIED}")
     return sources
 
 

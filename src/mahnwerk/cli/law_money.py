@@ -53,26 +53,21 @@ def interest(
         mahnwerk law interest 10000 --from 2026-06-15 --until 2026-07-15 --debtor business --json
     """
     with told(as_json):
-        from mahnwerk.kernel.interest import interest_between
+        from mahnwerk.kernel.interest_of_one import interest_between
 
-        law = german_law()
-        first, last = first_day.date(), last_day.date()
-        is_commercial = debtor is Debtor.BUSINESS and not other_debt
-        arose = day_of(arose_on) or first
+        first = first_day.date()
         cents = read_cents(amount)
         found = interest_between(
             cents,
             first,
-            last,
-            law=law,
-            is_commercial=is_commercial,
-            arose_on=arose,
+            last_day.date(),
+            law=german_law(),
+            is_commercial=debtor is Debtor.BUSINESS and not other_debt,
+            arose_on=day_of(arose_on) or first,
             day_count=day_count.value,
         )
-        rate_class = "commercial" if is_commercial else "general"
         sources = [
-            str(law.source("interest.default_margin", arose, rate_class)),
-            str(law.source("interest.base_rate", last)),
+            *found.sources,
             f"Day count {day_count.value}, both days counted, total rounded half up (convention)",
         ]
         if as_json:

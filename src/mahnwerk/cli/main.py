@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("mahnwerk.cli.checks", "check"),
     "journal": ("mahnwerk.cli.journal", "app"),
     "payout": ("mahnwerk.cli.payouts", "app"),
+    "refund": ("mahnwerk.cli.refunds", "app"),
     "law": ("mahnwerk.cli.law", "app"),
 }
 """Name of each command → the module that holds it and its function or group there."""
@@ -83,6 +84,7 @@ class Commands(typer.core.TyperGroup):
 
 def _command(target: Any, name: str) -> Any:
     if isinstance(target, typer.Typer):
+        target._add_completion = False  # a group alone is no program that a shell could complete
         command = typer.main.get_command(target)
     else:
         single = typer.Typer(rich_markup_mode="markdown", add_completion=False)

@@ -39,6 +39,8 @@ def add(
         return
     typer.echo(f"Account {added.key} ({added.provider}): {added.outcome}.")
     typer.echo(f"  The provider must send its events to MAHNWERK_PUBLIC_URL{added.webhook_path}")
+    if added.in_letters:
+        typer.echo("  Letters and e-mails carry a pay link, once MAHNWERK_PUBLIC_URL is set.")
 
 
 @app.command("list")
@@ -56,7 +58,7 @@ def list_accounts(book: BookOption = "", as_json: JsonOption = False) -> None:
     if as_json:
         output.emit_json(rows)
         return
-    names = ["key", "provider", "creditor", "applied", "waiting", "unmatched", "webhook_path"]
+    names = ["key", "provider", "creditor", "in_letters", "applied", "waiting", "unmatched", "webhook_path"]
     output.table(
         "Provider accounts",
         names,

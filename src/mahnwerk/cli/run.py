@@ -218,6 +218,14 @@ def show_day(report: DayReport) -> None:
         f"{report.case_count} cases: {report.measure_count} {word} due, {report.held_count} {word} held."
         + ("" if report.is_dry_run else f" Recorded anew: {report.recorded_count}.")
     )
+    for row in report.barred_soon:
+        more = row["cases"] - len(row["first_cases"])
+        typer.echo(
+            f"Soon time-barred, the first after {output.date_text(row['first_on'])}: "
+            f"{output.money(row['principal_open_cents'], row['currency'])} of principal in "
+            + ", ".join(row["first_cases"])
+            + (f" and {more} more cases." if more else ".")
+        )
     if report.plans_to_remind:
         typer.echo(f"Instalments missed, tell kindly (`plan remind`): {', '.join(report.plans_to_remind)}")
 

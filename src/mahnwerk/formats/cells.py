@@ -13,7 +13,7 @@ from mahnwerk.formats.amounts import AmountStyle
 from mahnwerk.formats.columns import Column, choices, nearest, spelling, words_of
 from mahnwerk.formats.mapping import Mapping
 from mahnwerk.formats.rejects import FormatError
-from mahnwerk.formats.text import CELL_CHARACTERS_MAX, plain
+from mahnwerk.formats.text import CELL_CHARACTERS_MAX, CONTROLS, HIDDEN, plain
 from mahnwerk.frames import REJECTS, empty
 
 _REMEDIES: Final = {
@@ -107,10 +107,12 @@ def read_columns(
 
 
 def tidy(cells: pl.Series) -> pl.Series:
-    """Cells without space around them, line breaks and control signs inside turned to spaces."""
-    cells = cells.str.strip_chars(" \t\r\n\u00a0\ufeff")
-    if cells.str.contains(r"[\x00-\x1f\x7f]").any():
-        cells = cells.str.replace_all(r"[\x00-\x1f\x7f]+", " ")
+    """Cells as `text.visible` has them, without space around them."""
+    if cells.str.contains(HIDDEN).any():
+        cells = cells.str.replace_all(HIDDEN, "")
+    cells = cells.str.strip_chars(" \t\r\n\u00a0")
+    if cells.str.contains(CONTROLS).any():
+        cells = cells.str.replace_all(CONTROLS, " ").str.strip_chars(" \u00a0")
     return cells
 
 

@@ -252,7 +252,8 @@ CLAIM_COLUMNS: Final = (
     Column("is_secured", "flag", ("Besichert", "gesichert", "secured"), "Whether there is security. Empty: no.",
            "nein"),
     Column("obligation_arose_on", "date", ("Vertragsdatum", "Vertragsschluss", "contract date"),
-           "When the contract was made; it picks the interest margin. Empty: date of the invoice.", "20.02.2026"),
+           "When the contract was made; it picks the interest margin. Empty: not known, and the date of the "
+           "invoice picks the margin. Needed by agency and assignee, who must state it (§ 13a RDG).", "20.02.2026"),
     Column("discount_amount", "amount", ("Skonto", "Skontobetrag", "discount"),
            "Skonto: what may be deducted.", "24,69"),
     Column("discount_percent", "rate", ("Skonto %", "Skontosatz", "Skonto Prozent", "discount rate"),

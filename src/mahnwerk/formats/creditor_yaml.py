@@ -66,7 +66,8 @@ KEYS: Final = (
     Key("contact.email", "text", "One of phone and email is needed.", False, "konto@lindenhof.example"),
     Key("contact.hours", "text", "When somebody answers.", False, "Mo–Fr 9–16 Uhr"),
     Key("language", "text", "de or en: of letters, where the debtor's is not known. Empty: de.", False, "de"),
-    Key("role", "text", "own (also: self, lender), agency, assignee or marketplace.", True, "own"),
+    Key("role", "text", "own (also: self), lender (own, with the lenders' procedure), agency, assignee or "
+        "marketplace.", True, "own"),
     Key("mandate_given_on", "date", "When an agency was hired or the claims were assigned.", False,
         "2026-01-15"),
     Key("client.name", "text",
@@ -84,11 +85,11 @@ KEYS: Final = (
     Key("registration.authority_contact", "text", "Its e-mail or web address."),
     Key("input_tax_deductible", "flag",
         "Whether the creditor deducts input tax; if so, no VAT on costs can be asked for.", True, "true"),
-    Key("procedure.consumer", "text", "Procedure for consumers and unknown debtors. Empty: consumers.",
-        False, "consumers"),
+    Key("procedure.consumer", "text", "Procedure for consumers and unknown debtors. Empty: consumers; of a "
+        "lender: lenders.", False, "consumers"),
     Key("procedure.business", "text", "Procedure for businesses. Empty: businesses.", False, "businesses"),
-    Key("letter_cost_cents.post", "cents", "Print, envelope, postage of one letter. Empty: the procedure's.",
-        False, "76"),
+    Key("letter_cost_cents.post", "cents", "Print, envelope, postage of one letter; no more than the law's "
+        "cap is asked for. Empty: the procedure's.", False, "76"),
     Key("letter_cost_cents.email", "cents", "Cost of one e-mail; usually 0.", False, "0"),
     Key("logo", "text", "File beside this one, PNG or JPEG.", False, "logo.png"),
     Key("feeds", "list",
@@ -151,6 +152,7 @@ class CreditorFile:
     hours: str
     language: str
     role: Role
+    is_lender: bool  # role OWN, said with the word that chooses the procedure for lenders
     mandate_given_on: date | None
     registration: Registration | None
     is_input_tax_deductible: bool
@@ -354,6 +356,7 @@ def _built(flat: Mapping[str, Any]) -> CreditorFile:
         hours=text("contact.hours"),
         language=text("language", "de"),
         role=ROLES[plain(text("role"))],
+        is_lender=plain(text("role")) == "lender",
         mandate_given_on=flat.get("mandate_given_on"),
         registration=Registration(number, *authority) if number else None,
         is_input_tax_deductible=bool(flat["input_tax_deductible"]),

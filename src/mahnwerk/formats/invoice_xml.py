@@ -13,6 +13,7 @@ from lxml import etree
 from mahnwerk.formats import invoice_rules, xml_door
 from mahnwerk.formats.invoice import Discount, Invoice, Party, imported, skonto
 from mahnwerk.formats.rejects import Imported, refused
+from mahnwerk.formats.text import visible
 
 BYTES_MAX: Final = 20 * 1024 * 1024
 """With pictures embedded; the text of an invoice is a hundredth of it."""
@@ -114,8 +115,8 @@ def _text(node: etree._Element | None, *paths: str) -> str:
     """The first non-empty text at one of the paths, spaces tidied."""
     for path in paths:
         for element in _all(node, path):
-            if element.text and element.text.strip():
-                return " ".join(element.text.split())
+            if found := " ".join(visible(element.text or "").split()):
+                return found
     return ""
 
 
@@ -191,7 +192,7 @@ def _ubl(root: etree._Element) -> Invoice:
 
 
 def _texts(node: etree._Element, path: str) -> tuple[str, ...]:
-    found = (" ".join((element.text or "").split()) for element in _all(node, path))
+    found = (" ".join(visible(element.text or "").split()) for element in _all(node, path))
     return tuple(text for text in found if text)
 
 

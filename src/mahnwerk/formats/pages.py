@@ -27,6 +27,9 @@ _FILE: Final = f"""## The file
 - UTF-8 (with or without byte-order mark), UTF-16 with byte-order mark, Windows-1252 or Latin-1.
 - Headers in German or English, in any case, with or without umlauts, spaces and hyphens: `Fällig am`,
   `faellig_am` and `due date` are one.
+- Signs that no one sees and that would turn or part what is read (direction marks, zero-width space, byte order
+  mark, tags) are taken out of every cell, of e-invoices and of bank texts; control characters become a space. The
+  zero-width joiner and non-joiner stay: some scripts need them.
 - **Amounts** `1.234,56`, `1,234.56`, `1234.56`, `1’234.50`, `12,50 €`, `12,50-`, `(3.00)`. `1.234` alone can mean
   two things: the other cells of the same column decide; where they are silent or contradict each other, the row
   is refused. Nothing is rounded, and nothing unreadable becomes 0.

@@ -23,6 +23,15 @@ PIECE_BYTES: Final = 16 * 1024 * 1024
 _HEAD_BYTES: Final = 256 * 1024
 _LINE_MAX: Final = 131_000
 _RECORD_LINES_MAX: Final = 20
+HIDDEN: Final = (
+    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]+"
+)
+"""Signs that no one sees and that turn or part what is read: direction marks, zero width, tags.
+
+Zero-width joiner and non-joiner are left: some scripts cannot be written without them."""
+CONTROLS: Final = "[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+"""C0 and C1 controls, line and paragraph separators."""
 EXTRA: Final = "__extra"
 """Column of what stands beyond the last header."""
 
@@ -54,6 +63,11 @@ def plain_forms(title: str) -> tuple[str, str]:
     """`plain` with umlauts written out, and with them bare (`falligam`), as people type both."""
     bare = unicodedata.normalize("NFKD", title.casefold().replace("%", " prozent"))
     return plain(title), "".join(sign for sign in bare if sign.isascii() and sign.isalnum())
+
+
+def visible(text: str) -> str:
+    """The text without hidden signs, controls turned to spaces: what a person reads is what it says."""
+    return re.sub(CONTROLS, " ", re.sub(HIDDEN, "", text))
 
 
 def survey(stream: BinaryIO) -> Layout:

@@ -100,9 +100,12 @@ class FileGateway:
         return None
 
     def sweep(self) -> int:
-        """Remove what an interrupted delivery of a dead process left half written; say how many."""
+        """Remove what an interrupted delivery of a dead process left half written; say how many.
+
+        In the folder and those below it: payouts are written there the same way.
+        """
         count = 0
-        for partial in self.folder.glob(".*.part"):
+        for partial in self.folder.rglob(".*.part"):
             owner = partial.name.rsplit(".", 2)[-2]
             if owner.isdigit() and not _is_alive(int(owner)):
                 partial.unlink(missing_ok=True)

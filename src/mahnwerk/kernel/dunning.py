@@ -35,7 +35,8 @@ def step_table(procedures: Mapping[str, Procedure]) -> pl.DataFrame:
     -------
     procedure String (`name@version`) · next_level Int16 · step_id String · trigger String ·
     trigger_days Int32 · pay_by_days Int32 · is_dunning Boolean · charges_letter_cost Boolean ·
-    charges_lump_sum Boolean · channel_1, channel_2 String · cost_1, cost_2 Int64, cents per letter
+    charges_lump_sum Boolean · channel_1, channel_2 String · cost_1, cost_2 Int64, cents per letter as the
+    procedure says · own_cost_1, own_cost_2 Int64, of this very step (null = none)
     """
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "procedure": pl.String,
@@ -51,11 +52,14 @@ def step_table(procedures: Mapping[str, Procedure]) -> pl.DataFrame:
         "channel_2": pl.String,
         "cost_1": pl.Int64,
         "cost_2": pl.Int64,
+        "own_cost_1": pl.Int64,
+        "own_cost_2": pl.Int64,
     }
     rows = []
     for key, procedure in procedures.items():
         for step in procedure.steps:
             first, second = (*step.channels, None)[:2]
+            own = step.letter_cost_cents or {}
             rows.append(
                 {
                     "procedure": key,
@@ -71,6 +75,8 @@ def step_table(procedures: Mapping[str, Procedure]) -> pl.DataFrame:
                     "channel_2": second,
                     "cost_1": procedure.letter_cost(step, str(first)),
                     "cost_2": procedure.letter_cost(step, second) if second else 0,
+                    "own_cost_1": own.get(str(first)),
+                    "own_cost_2": own.get(str(second)),
                 }
             )
     return pl.DataFrame(rows, schema=schema)
@@ -283,7 +289,8 @@ def measures(table: pl.DataFrame, steps: pl.DataFrame, on: date) -> pl.DataFrame
 
     Parameters
     ----------
-    table : as from `case_table`, plus can_post, can_email Boolean · land · last_fact_no
+    table : as from `case_table`, plus can_post, can_email Boolean · land · last_fact_no ·
+        letter_cost_post_cents, letter_cost_email_cents (the creditor's own; null = the procedure's)
     steps : as from `step_table`
     on : the day of the message
 
@@ -305,7 +312,7 @@ def measures(table: pl.DataFrame, steps: pl.DataFrame, on: date) -> pl.DataFrame
     first, second = _usable("channel_1"), _usable("channel_2")
     chosen = chosen.with_columns(
         channel=pl.when(first).then(pl.col("channel_1")).when(second).then(pl.col("channel_2")),
-        letter_cost_cents=pl.when(first).then(pl.col("cost_1")).otherwise(pl.col("cost_2")),
+        letter_cost_cents=pl.when(first).then(_cost(1)).otherwise(_cost(2)),
         pay_by=(pl.lit(on).cast(pl.Int32) + pl.col("pay_by_days")).cast(pl.Date),
     )
     return chosen.with_columns(pay_by=calendar.next_working_days(chosen["pay_by"], chosen["land"])).select(
@@ -328,6 +335,13 @@ def _usable(channel: str) -> pl.Expr:
     return ((word == Channel.POST.value) & pl.col("can_post")) | (
         (word == Channel.EMAIL.value) & pl.col("can_email")
     )
+
+
+def _cost(number: int) -> pl.Expr:
+    """What a letter costs: the step's own figure, else the creditor's, else the procedure's."""
+    is_post = pl.col(f"channel_{number}") == Channel.POST.value
+    of_creditor = pl.when(is_post).then("letter_cost_post_cents").otherwise("letter_cost_email_cents")
+    return pl.coalesce(f"own_cost_{number}", of_creditor, f"cost_{number}")
 
 
 def items_of(chosen: pl.DataFrame, scheduled: pl.DataFrame, steps: pl.DataFrame, on: date) -> pl.DataFrame:

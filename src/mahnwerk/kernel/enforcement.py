@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from mahnwerk.frames import PRINCIPAL_CENTS_MAX
+from mahnwerk.bounds import PRINCIPAL_CENTS_MAX
 from mahnwerk.law import Law
 
 _PPM: Final = 1_000_000

@@ -17,12 +17,12 @@ import numpy.typing as npt
 import polars as pl
 
 from mahnwerk.frames import PRINCIPAL_CENTS_MAX, RATE_PPM_MAX, SPANS
+from mahnwerk.kernel.interest_of_one import BoundError, check_day_count
 from mahnwerk.law import Law
 
 Days = npt.NDArray[np.int64]
 """Day numbers (days since 1970-01-01), or anything else counted per row."""
 
-DAY_COUNTS: Final = ("act/act", "act/365", "30/360")
 EPOCH: Final = date(1970, 1, 1)
 HORIZON: Final = date(2160, 1, 1)
 """First day the tables do not hold: a title of 30 years, renewed three times, from today on."""
@@ -40,10 +40,6 @@ SCHEDULE: Final[dict[str, Any]] = {
     "rule_id": pl.String,
     "interest_cents": pl.Int64,
 }
-
-
-class BoundError(ValueError):
-    """An amount, rate or date lies outside what the kernel can compute exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +115,7 @@ def rate_index(law: Law, day_count: str = "act/act") -> RateIndex:
     -------
     § 247 BGB for the rate. No statute settles the day count; the three are found in practice.
     """
-    if day_count not in DAY_COUNTS:
-        raise BoundError(f"day count {day_count!r} is unknown; choose one of {', '.join(DAY_COUNTS)}")
+    check_day_count(day_count)
     weights, year = _day_weights(day_count)
     rates, known = _base_rates(law, len(weights))
     own_weights = np.diff(weights, append=weights[-1])
@@ -307,79 +302,3 @@ def _pieces(span: dict[str, Any], index: RateIndex) -> Iterator[tuple[date, date
             continue
         base = int(index.base_rates[number]) if linked else 0
         yield start, following - timedelta(days=1), base + span["margin_ppm"]
-
-
-@dataclass(frozen=True)
-class InterestResult:
-    """Interest of one amount over one span, with the rows that make it up."""
-
-    interest_cents: int
-    rows: tuple[dict[str, Any], ...]  # first_day, last_day, days, rate_ppm, interest_cents
-    sources: tuple[str, ...]
-    day_count: str
-
-
-def interest_between(
-    amount_cents: int,
-    first_day: date,
-    last_day: date,
-    *,
-    law: Law,
-    is_commercial: bool = False,
-    arose_on: date | None = None,
-    day_count: str = "act/act",
-) -> InterestResult:
-    """Default interest of one amount from the first to the last day, both counted.
-
-    Parameters
-    ----------
-    amount_cents : 0..PRINCIPAL_CENTS_MAX
-    is_commercial : no consumer is party and the debt is payment for goods or services
-    arose_on : when the obligation arose; picks the margin. None = the first day.
-
-    Returns
-    -------
-    `InterestResult`; its rows add up to its total.
-
-    Raises
-    ------
-    LawGap
-        when a day lies outside the known base rates, or no margin is known.
-    BoundError
-        when an argument is out of bounds or the last day is before the first.
-
-    Sources
-    -------
-    § 288 Abs. 1, 2, § 247, § 289 Satz 1 BGB; Art. 229 § 34 EGBGB.
-    """
-    if not 0 <= amount_cents <= PRINCIPAL_CENTS_MAX:
-        raise BoundError(f"amount must be 0 to {PRINCIPAL_CENTS_MAX} cents, is {amount_cents}")
-    if last_day < first_day:
-        raise BoundError(f"the last day {last_day.isoformat()} is before the first {first_day.isoformat()}")
-    index = rate_index(law, day_count)
-    for day in (first_day, last_day):
-        law.value("interest.base_rate", day)
-    rate_class = "commercial" if is_commercial else "general"
-    margin_on = arose_on or first_day
-    margin = law.ppm("interest.default_margin", margin_on, rate_class)
-    span = {
-        "case_id": 0,
-        "claim_id": 0,
-        "first_day": first_day,
-        "last_day": last_day,
-        "principal_cents": amount_cents,
-        "is_base_linked": True,
-        "margin_ppm": margin,
-        "rule_id": "interest.default",
-    }
-    rows = interest_schedule(pl.DataFrame([span], schema=dict(SPANS)), index)
-    shown = rows.select("first_day", "last_day", "days", "rate_ppm", "interest_cents")
-    sources = (
-        law.parameter("interest.base_rate").statute,
-        law.parameter("interest.default_margin").statute,
-        law.value("interest.base_rate", last_day).reference,
-        law.value("interest.default_margin", margin_on).reference,
-    )
-    return InterestResult(
-        int(rows["interest_cents"].sum()), tuple(shown.to_dicts()), tuple(dict.fromkeys(sources)), day_count
-    )

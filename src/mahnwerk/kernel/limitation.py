@@ -30,6 +30,8 @@ from mahnwerk.kernel.limitation_period import (
 )
 from mahnwerk.law import Law, LawGap
 
+SOON_DAYS: Final = 90
+"""How long before its last safe day a claim is warned of: time enough for a payment order."""
 CONSUMER_LOAN: Final = "limitation.consumer_loan_suspension_max_years"
 
 _KINDS: Final = (
@@ -112,6 +114,27 @@ def limitation(
         .join(found, on="claim_id", how="left", maintain_order="left")
         .with_columns(is_time_barred=(pl.lit(on) > pl.col("time_barred_after")).fill_null(False))
         .select(list(_RESULT))
+    )
+
+
+def ending_soon(found: pl.DataFrame, balances: pl.DataFrame, on: date) -> pl.DataFrame:
+    """Claims whose principal is still open and whose last safe day is `SOON_DAYS` away at most.
+
+    Parameters
+    ----------
+    found : as from `limitation`
+    balances : BALANCES of the same day
+
+    Returns
+    -------
+    case_id · claim_id · warn_on Date · principal_open_cents, without what is time-barred already
+    """
+    near = (pl.col("warn_on") <= pl.lit(on).dt.offset_by(f"{SOON_DAYS}d")) & ~pl.col("is_time_barred")
+    owed = balances.filter(pl.col("principal_open_cents") > 0)
+    return (
+        found.filter(near)
+        .join(owed.select("case_id", "claim_id", "principal_open_cents"), on="claim_id")
+        .select("case_id", "claim_id", "warn_on", "principal_open_cents")
     )
 
 

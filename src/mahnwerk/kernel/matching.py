@@ -6,7 +6,7 @@ suspense. Pure: the same frames give the same answer, in any row order. Names de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -228,18 +228,25 @@ def _characterised(claims: pl.DataFrame, debtors: pl.DataFrame) -> pl.DataFrame:
 
 
 def _frame(groups: Iterable[Group]) -> pl.DataFrame:
-    rows: list[Mapping[str, Any]] = []
-    for number, group in enumerate(groups, 1):
-        verdict = "booked" if group.is_certain else "proposed" if group.claim_ids else "suspense"
-        rows.append(
-            {
-                "group_no": number,
-                "payment_ids": list(group.payment_ids),
-                "claim_ids": list(group.claim_ids),
-                "verdict": verdict,
-                "confidence_ppm": round(group.confidence * 1_000_000),
-                "reasons": list(group.reasons),
-                "runner_up": list(group.runner_up),
-            }
-        )
-    return pl.DataFrame(rows, schema=dict(MATCHES), orient="row")
+    groups = list(groups)
+    columns: dict[str, list[Any]] = {
+        "group_no": list(range(1, len(groups) + 1)),
+        "payment_ids": [group.payment_ids for group in groups],
+        "claim_ids": [group.claim_ids for group in groups],
+        "verdict": [
+            "booked" if group.is_certain else "proposed" if group.claim_ids else "suspense"
+            for group in groups
+        ],
+        "confidence_ppm": [round(group.confidence * 1_000_000) for group in groups],
+        "reasons": [group.reasons for group in groups],
+        "runner_up": [group.runner_up for group in groups],
+    }
+    return pl.DataFrame([_series(name, columns[name], dtype) for name, dtype in MATCHES.items()])
+
+
+def _series(name: str, values: list[Any], dtype: Any) -> pl.Series:
+    """A column; lists of numbers or single words go in as text, or Polars would make a Series of each."""
+    if not isinstance(dtype, pl.List):
+        return pl.Series(name, values, dtype)
+    joined = pl.Series(name, [" ".join(map(str, row)) for row in values], pl.String)
+    return joined.str.extract_all(r"\S+").cast(dtype)

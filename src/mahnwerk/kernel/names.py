@@ -22,8 +22,10 @@ _UMLAUTS = str.maketrans(
 @lru_cache(maxsize=200_000)
 def words(name: str) -> tuple[str, ...]:
     """Lower-case words without accents and legal forms; umlauts as two letters."""
-    spelled = name.lower().translate(_UMLAUTS)
-    plain = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+    plain = name.lower()
+    if not plain.isascii():
+        spelled = unicodedata.normalize("NFKD", plain.translate(_UMLAUTS))
+        plain = "".join(c for c in spelled if not unicodedata.combining(c))
     found = _WORD.findall(plain)
     return tuple(word for word in found if word not in _FORMS) or tuple(found)
 

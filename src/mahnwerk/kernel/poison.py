@@ -115,6 +115,8 @@ def _cases(cases: pl.DataFrame) -> pl.DataFrame:
             "last_fact_no": col("last_fact_no") < 0,
             "feed_max_age_days": col("feed_checked_on").is_not_null()
             & (col("feed_max_age_days").fill_null(-1) < 0),
+            "letter_cost_post_cents": col("letter_cost_post_cents").fill_null(0) < 0,
+            "letter_cost_email_cents": col("letter_cost_email_cents").fill_null(0) < 0,
         },
     ).unique("case_id", keep="first", maintain_order=True)
 

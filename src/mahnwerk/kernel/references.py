@@ -25,7 +25,7 @@ TOKENS_MAX = 60
 
 _WORD = re.compile(r"[A-Z0-9]+")
 _DAY = re.compile(r"\b[0-3]?\d\.[01]?\d\.(?:20)?\d\d\b")
-_PARTS = re.compile(r"[A-Z]+|[0-9]+")
+_NUMBER = re.compile(r"[0-9]+")
 
 
 def compact(text: str) -> str:
@@ -35,14 +35,13 @@ def compact(text: str) -> str:
 
 def significant(reference: str) -> str:
     """The part that tells references apart: letters and leading zeros of the number dropped."""
-    digits = "".join(part for part in _PARTS.findall(reference) if part[0].isdigit())
-    return digits.lstrip("0")
+    return "".join(_NUMBER.findall(reference)).lstrip("0")
 
 
 def forms(reference: str) -> list[str]:
     """The spellings under which an own reference is looked for: as it is, and its digits alone."""
     whole = compact(reference)
-    digits = "".join(char for char in whole if char.isdigit())
+    digits = "".join(_NUMBER.findall(whole))
     return [
         form for form in dict.fromkeys((whole, digits)) if len(form) >= SIGNIFICANT_MIN and significant(form)
     ]
@@ -61,10 +60,9 @@ def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
     pieces: list[str] = []
     for word in words:
         found[word] = None
-        parts = _PARTS.findall(word)
-        digits = "".join(part for part in parts if part[0].isdigit())
-        found[digits] = None
-        pieces.extend(part for part in parts if part[0].isdigit())
+        numbers = _NUMBER.findall(word)
+        found["".join(numbers)] = None
+        pieces += numbers
     for width in (1, 2, 3):
         for start in range(len(pieces) - width + 1):
             found["".join(pieces[start : start + width])] = None
@@ -72,9 +70,7 @@ def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
         for start in range(len(words) - width + 1):
             found["".join(words[start : start + width])] = None
     found.update(dict.fromkeys(_cuts("".join(pieces) if _is_glued(pieces) else "", lengths)))
-    return [
-        token for token in found if SIGNIFICANT_MIN <= len(token) <= 35 and any(c.isdigit() for c in token)
-    ]
+    return [token for token in found if SIGNIFICANT_MIN <= len(token) <= 35 and not token.isalpha()]
 
 
 def _is_glued(pieces: list[str]) -> bool:
@@ -159,7 +155,7 @@ def likeness(text: str, references: Iterable[str], head: str = "") -> float:
     `head` is what all references of the numbering scheme begin with: it must not make strangers alike.
     """
     whole = compact(_DAY.sub(" ", text.upper()))
-    bare_head = "".join(char for char in head if char.isdigit())
+    bare_head = "".join(_NUMBER.findall(head))
     best = 0.0
     for reference in references:
         for form in forms(reference):

@@ -74,6 +74,10 @@ class LawGap(LookupError):  # noqa: N818 - the project's word for it
         )
 
 
+UNVERIFIED: Final = "[unverified, please check]"
+"""Stands behind every figure of confidence C."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a figure comes from, for printing beside it."""
@@ -86,7 +90,7 @@ class Source:
     note: str = ""
 
     def __str__(self) -> str:
-        mark = " [unverified, please check]" if self.confidence == "C" else ""
+        mark = f" {UNVERIFIED}" if self.confidence == "C" else ""
         published = "" if self.reference == self.statute else f"{self.reference}; "
         return f"{self.statute} ({published}value since {self.valid_from.isoformat()}){mark}"
 

@@ -39,7 +39,9 @@ def _item_row(context: Context, item: Item) -> tuple[str, ...]:
 
 
 def _state(context: Context, item: Item) -> str:
-    """What a claim is that no step has reached: paid, not yet due, or due."""
+    """What a claim is that no step has reached: disputed, paid, not yet due, or due."""
+    if item.disputed_cents > 0:
+        return "disputed_part" if item.open_cents > 0 else "disputed"
     if item.open_cents <= 0:
         return "confirm_paid_in_full"
     return "upcoming" if item.due_on >= context.letter.as_of_on else "listed"
@@ -60,8 +62,11 @@ def _item_sums(context: Context) -> tuple[tuple[str, str, bool], ...]:
         if extra
         else []
     )
-    if extra or len(letter.items) > 1:
+    disputed = letter.disputed_cents
+    if extra or disputed or len(letter.items) > 1:
         rows.append((context.one(f"items/{total}"), context.money(letter.demand_cents), True))
+    if disputed:
+        rows.append((context.one("items/sum_disputed"), context.money(disputed), False))
     return tuple(rows)
 
 

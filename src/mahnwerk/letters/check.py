@@ -12,6 +12,7 @@ from typing import Final
 
 from mahnwerk.letters.address import address_lines, recipient_name
 from mahnwerk.letters.check_claims import Finding, claim_findings, plan_findings
+from mahnwerk.letters.check_link import link_findings
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
 from mahnwerk.letters.reference import is_rf_reference, spaced
@@ -25,12 +26,16 @@ CONSUMER_DAYS_MIN: Final = 7
 BUREAU_REACH: Final = 250
 """How many characters from the word a hint at a bureau must say that objecting stops it."""
 
-_AMOUNT: Final = re.compile(r"(?:€|EUR|CHF)\s?(\d[\d.,’']*)|(\d[\d.,’']*)\s?(?:€|EUR\b|Euro\b|CHF\b)")
+_AMOUNT: Final = re.compile(
+    # A number is read whole or not at all (the first sign not before it, no way back): a letter full of
+    # digits takes time by its length, not by its square.
+    r"(?:€|EUR|CHF)\s?+(\d[\d.,’']*+)|(?<![\d.,’'])[.,’']*+(\d[\d.,’']*+)\s?+(?:€|EUR\b|Euro\b|CHF\b)"
+)
 _SENTENCE_END: Final = re.compile(r"(?<!\b\d\.)(?<!\b\d\d\.)(?<=[.!?:])\s")
 _CAPITALS: Final = re.compile(r"(?<!\w)[A-ZÄÖÜ]{4,}(?!\w)")
 
 
-def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[Finding]:
+def check(letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_pages: str = "") -> list[Finding]:
     """Hold a finished letter against what it must and must not say.
 
     Parameters
@@ -38,6 +43,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
     letter : what was to be said
     rendered : what is said; `rendered.text` is read, so a PDF's text layer can be checked the same way
     by_post : the address window must be usable and every character printable
+    pay_pages : where a pay link must lead, as configured; "" = there is none
 
     Returns
     -------
@@ -59,6 +65,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
         *_figures(letter),
         *claim_findings(letter),
         *plan_findings(letter),
+        *link_findings(letter, rendered, pay_pages),
         *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
@@ -69,9 +76,12 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[
     return sorted(findings, key=lambda finding: not finding.refuses)
 
 
-def refusals(letter: Letter, rendered: Rendered, *, by_post: bool = False) -> list[Finding]:
+def refusals(
+    letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_pages: str = ""
+) -> list[Finding]:
     """Only the findings that keep the letter in."""
-    return [finding for finding in check(letter, rendered, by_post=by_post) if finding.refuses]
+    found = check(letter, rendered, by_post=by_post, pay_pages=pay_pages)
+    return [finding for finding in found if finding.refuses]
 
 
 def _refuse(rule: str, message: str, remedy: str = "") -> Finding:
@@ -139,7 +149,7 @@ def _third_party(letter: Letter) -> Iterator[Finding]:
             "rdg.authority", "Name, address and electronic contact of the authority are needed (Nr. 8)."
         )
     for each in letter.items:
-        if not each.ground.strip() or each.contract_on is None:
+        if not each.ground.strip() or (each.is_contract and each.contract_on is None):
             message = f"Invoice {each.invoice_number}: ground and date of the contract are missing (Nr. 2)."
             yield _refuse("rdg.ground", message, "Import them with the claim.")
 
@@ -241,7 +251,7 @@ def _is_iban(iban: str) -> bool:
 
 def known_amounts(letter: Letter) -> frozenset[int]:
     """Every amount, without its sign, that the statement behind the letter holds."""
-    amounts = {letter.demand_cents, letter.new_costs_cents, letter.surplus_cents}
+    amounts = {letter.demand_cents, letter.disputed_cents, letter.new_costs_cents, letter.surplus_cents}
     for items in (letter.items, letter.demanded_items):
         for name in ("principal_open_cents", "interest_open_cents", "costs_open_cents", "open_cents"):
             amounts.add(sum(getattr(item, name) for item in items))
@@ -314,6 +324,7 @@ def _without_data(letter: Letter, text: str) -> str:
         parties += [letter.registration.number, authority.name, *authority.address_lines]
         parties += [letter.registration.authority_contact]
     parties += [item.invoice_number for item in letter.items] + [letter.case_reference, letter.portal_url]
+    parties.append(letter.pay_url)
     for value in sorted({clean(part) for part in parties if len(part.strip()) > 1}, key=len, reverse=True):
         text = _blanked(text, value)
     return text

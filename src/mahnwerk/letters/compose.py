@@ -9,7 +9,7 @@ from mahnwerk.letters.context import ITEMS_ON_FIRST_PAGE, Context
 from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.giro import giro_payload
-from mahnwerk.letters.model import LANGUAGES, TEMPLATES, Letter, LetterError
+from mahnwerk.letters.model import ATTACHMENT, LANGUAGES, TEMPLATES, Letter, LetterError
 from mahnwerk.letters.wording import Wording, wording_for
 
 _SECTIONS = {
@@ -59,6 +59,10 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         items_note=context.one("items/apart") if apart else "",
         sections=_sections(context),
         pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
+        pay_url=clean(letter.pay_url),
+        pay_label=context.one("sections/pay/link") if letter.pay_url else "",
+        pay_button=context.one("sections/pay/button") if letter.pay_url else "",
+        attached=context.one("mail/attached") if ATTACHMENT in letter.grounds else "",
         closing=regards,
         marketplace=_marketplace(context),
         note=context.one("closing/annex") if annex or legal else "",
@@ -131,7 +135,9 @@ def _info(context: Context) -> tuple[tuple[str, str], ...]:
 def _box(context: Context) -> Box:
     letter, values = context.letter, context.values
     if letter.template == "confirm_paid_in_full" or letter.demand_cents <= 0:
-        return Box(context.one("box/as_of"), context.one("box/label/none"), "")
+        if letter.disputed_cents:
+            return Box(context.one("items/sum_disputed"), values["disputed"], context.one("box/as_of"))
+        return Box(_capital(context.one("box/as_of")), context.one("box/label/none"), "")
     kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
     rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
     rows += [("purpose", values["rf_reference"])]
@@ -163,7 +169,7 @@ def _sections(context: Context) -> tuple[Section, ...]:
     for kind in _SECTIONS.get(letter.template, _DEMAND_SECTIONS):
         if (kind == "default" and not letter.triggers_default) or (kind == "offer" and letter.offer is None):
             continue
-        if kind == "pay" and letter.demand_cents <= 0:
+        if kind in ("pay", "hardship") and letter.demand_cents <= 0:
             continue
         path = f"steps/{letter.template}/next" if kind == "next" else f"sections/{kind}/text"
         paragraphs = (context.one(path),) if kind == "next" else context.all(path)

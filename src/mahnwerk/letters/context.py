@@ -16,6 +16,10 @@ NAMED_AT_MOST: Final = 3
 """More invoices than this are counted instead of named in a sentence."""
 ITEMS_ON_FIRST_PAGE: Final = 6
 """More rows than this move to the next page, so that the first stays one calm page."""
+ROWS_OF_ROOM: Final = {"dunning_notice": 9, "second_notice": 9, "final_notice": 8}
+"""Rows of the table, with its sums, that fit above all that page one must say; others have room enough."""
+ROWS_OF_TEXT: Final = {"default": 3, "offer": 4, "third_party": 1}
+"""How many rows a further text takes."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class Context:
             and letter.offer.instalment_cents == letter.offer.last_instalment_cents,
             "offer_answer": letter.offer is not None and letter.offer.answer_by is not None,
             "surplus": letter.surplus_cents > 0,
+            "demanding": letter.is_demanding,
+            "disputed": letter.disputed_cents > 0,
             "phone": bool(sender.phone.strip()),
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
@@ -82,7 +88,7 @@ class Context:
             "annex": needs_annex(letter),
             "consumer_credit": letter.is_consumer_credit,
             "derivation": has_derivation(letter),
-            "table_apart": len(letter.items) > ITEMS_ON_FIRST_PAGE and letter.plan is None,
+            "table_apart": letter.plan is None and is_table_apart(letter),
             "undemanded": len(demanded) < len(letter.items),
             "mixed": letter.is_demanding and 0 < len(self._own_items) < len(demanded),
             "legal_rate": self._has_legal_rate,
@@ -124,6 +130,7 @@ class Context:
             "new_costs": self.money(letter.new_costs_cents),
             "portal": clean(letter.portal_url),
             "surplus": self.money(letter.surplus_cents),
+            "disputed": self.money(letter.disputed_cents),
             "due_on": day_long(first.due_on, language),
             "default_invoices": _listed(
                 [item for item in letter.demanded_items if item.triggers_default], language
@@ -200,8 +207,22 @@ def needs_annex(letter: Letter) -> bool:
         has_derivation(letter)
         or letter.is_third_party
         or bool(letter.interest_rows or letter.payments)
-        or (len(letter.items) > ITEMS_ON_FIRST_PAGE and letter.plan is None)
+        or (letter.plan is None and is_table_apart(letter))
     )
+
+
+def is_table_apart(letter: Letter) -> bool:
+    """Whether the invoices are listed on the next page, so that what comes next and whom to ask stay on
+    the first.
+    """
+    count = len(letter.items)
+    room = ROWS_OF_ROOM.get(letter.template, 11)
+    room -= ROWS_OF_TEXT["default"] * letter.triggers_default
+    room -= ROWS_OF_TEXT["offer"] * (letter.offer is not None)
+    room -= ROWS_OF_TEXT["third_party"] * letter.is_third_party
+    has_sums = any(item.interest_open_cents or item.costs_open_cents for item in letter.demanded_items)
+    rows = count + (3 if has_sums else 0) + (letter.disputed_cents > 0)
+    return count > ITEMS_ON_FIRST_PAGE or (letter.is_demanding and rows > room)
 
 
 def _unbroken(text: str) -> str:

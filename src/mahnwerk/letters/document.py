@@ -47,7 +47,9 @@ class Box:
 class Document:
     """One letter, worded. Every string is plain text and already clean.
 
-    pay_plain: how to pay where no code can be shown. note: for paper only (what stands on the next page).
+    pay_plain: how to pay where no code can be shown. pay_url: the page to pay on, "" = none; pay_label stands
+    before it, pay_button upon it. attached: for e-mail only (the letter is attached). note: for paper only
+    (what stands on the next page).
     """
 
     language: str
@@ -65,6 +67,10 @@ class Document:
     items_note: str
     sections: tuple[Section, ...]
     pay_plain: tuple[str, ...]
+    pay_url: str
+    pay_label: str
+    pay_button: str
+    attached: str
     closing: tuple[str, ...]
     marketplace: str
     note: str

@@ -102,10 +102,11 @@ def clean(text: str) -> str:
     steer instead of being read (control, direction, zero width, half surrogates) become visible as
     `[U+202E]`, so nobody can hide or turn text around.
     """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    signs = [_visible(sign) for sign in unicodedata.normalize("NFC", text)]
-    return " ".join("".join(signs).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if not text.isprintable():
+        text = "".join(_visible(sign) for sign in text)
+    return " ".join(text.split())
 
 
 def _visible(sign: str) -> str:

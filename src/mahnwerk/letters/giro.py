@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import zxingcpp
@@ -11,6 +12,7 @@ from mahnwerk.letters.model import LetterError
 PAYLOAD_BYTES_MAX: Final = 331
 AMOUNT_CENTS_MAX: Final = 99_999_999_999
 NAME_MAX: Final = 70
+_DARK: Final = re.compile(rb"\x00+")
 
 
 def giro_payload(name: str, iban: str, amount_cents: int, rf_reference: str, bic: str = "") -> str:
@@ -66,19 +68,13 @@ def giro_svg(payload: str) -> str:
     """
     code = zxingcpp.create_barcode(payload.encode(), zxingcpp.QRCode, ec_level="M")
     image: Any = code.to_image(scale=1, add_hrt=False, add_quiet_zones=False)
-    rows: Any = memoryview(image).tolist()  # one byte per module, 0 is dark
-    size = len(rows)
-    path: list[str] = []
-    for y, row in enumerate(rows):
-        x = 0
-        while x < size:
-            if row[x]:
-                x += 1
-                continue
-            start = x
-            while x < size and not row[x]:
-                x += 1
-            path.append(f"M{start} {y}h{x - start}v1h{start - x}z")
+    modules: Any = memoryview(image)  # one byte each, 0 is dark
+    size, signs = modules.shape[0], modules.tobytes()
+    path = []
+    for y in range(size):
+        for run in _DARK.finditer(signs, y * size, (y + 1) * size):
+            width = run.end() - run.start()
+            path.append(f"M{run.start() - y * size} {y}h{width}v1h-{width}z")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" width="{size}" height="{size}">'
         f'<path d="{"".join(path)}"/></svg>'

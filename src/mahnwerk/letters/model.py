@@ -27,8 +27,9 @@ TEMPLATES: Final = (
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
 DEMANDING: Final = (*TEMPLATES[:5], "plan_reminder")
 """Templates that ask for money, so they need an amount, a day and a way to pay."""
-GROUNDS: Final = ("credit_bureau", "title")
-"""Reasons in law that allow a letter to speak of something it otherwise must not."""
+ATTACHMENT: Final = "attachment"
+GROUNDS: Final = ("credit_bureau", "title", ATTACHMENT)
+"""Reasons, in law or in fact, that allow a letter to speak of something it otherwise must not."""
 
 
 class LetterError(ValueError):
@@ -112,9 +113,11 @@ class Item:
     """One claim the letter lists, with the state it has of its own.
 
     original_cents: invoice amount. The three open parts are as of `Letter.as_of_on` and include the
-    share of this letter's cost. step: the claim's own step after this letter (a template id) or "".
-    is_demanded: False = listed for information (disputed, not yet due), not part of the demand.
-    ground, contract_on: concrete subject and date of the contract (§ 13a Abs. 1 Nr. 2 RDG).
+    share of this letter's cost. disputed_cents: what is disputed; in none of the three, so not demanded.
+    step: the claim's own step after this letter (a template id) or "".
+    is_demanded: False = listed for information (not yet due), not part of the demand.
+    ground, contract_on: concrete subject and date of the contract (§ 13a Abs. 1 Nr. 2 RDG); None = not
+    known. is_contract: False = a debt by law, such as damages, which has no such date.
     default_since, default_source: first day of default and its statute, where default has begun.
     """
 
@@ -125,18 +128,20 @@ class Item:
     principal_open_cents: int
     interest_open_cents: int = 0
     costs_open_cents: int = 0
+    disputed_cents: int = 0
     step: str = ""
     status: str = ""
     triggers_default: bool = False
     is_demanded: bool = True
     ground: str = ""
     contract_on: date | None = None
+    is_contract: bool = True
     default_since: date | None = None
     default_source: str = ""
 
     @property
     def open_cents(self) -> int:
-        """Principal, interest and costs still owed on this claim."""
+        """Principal, interest and costs still owed on this claim, without what is disputed."""
         return self.principal_open_cents + self.interest_open_cents + self.costs_open_cents
 
 
@@ -249,7 +254,9 @@ class Letter:
     client, for an assignee the first creditor, for a marketplace the operator. day_count: name of the
     convention, printed under the schedule.
     is_consumer_credit: § 497 Abs. 3 BGB orders the payments. surplus_cents: to be paid back.
-    grounds: of GROUNDS. plan: of a `plan_reminder`, which asks for its missed instalments only.
+    pay_url: the page on which to pay online what the letter asks for, "" = none. grounds: of GROUNDS;
+    `attachment` = the words travel as an e-mail that carries the PDF.
+    plan: of a `plan_reminder`, which asks for its missed instalments only.
     """
 
     template: str
@@ -276,6 +283,7 @@ class Letter:
     default_rate_ppm: int | None = None
     offer: PlanOffer | None = None
     portal_url: str = ""
+    pay_url: str = ""
     surplus_cents: int = 0
     day_count: str = "act/act"
     is_consumer_credit: bool = False
@@ -293,6 +301,11 @@ class Letter:
     def demanded_items(self) -> tuple[Item, ...]:
         """The items this letter asks to be paid."""
         return tuple(item for item in self.items if item.is_demanded)
+
+    @property
+    def disputed_cents(self) -> int:
+        """What of the demanded items is disputed and therefore not asked for."""
+        return sum(item.disputed_cents for item in self.demanded_items)
 
     @property
     def is_third_party(self) -> bool:

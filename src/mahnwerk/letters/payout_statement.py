@@ -16,6 +16,7 @@ import typst
 from mahnwerk.letters.formatting import clean, day_short, money
 from mahnwerk.letters.glyphs import undrawable
 from mahnwerk.letters.model import LetterError
+from mahnwerk.letters.reference import spaced
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "title": ("Abrechnung {}", "Payout statement {}"),
@@ -27,7 +28,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "costs": ("Eingezogene Kosten", "Costs collected"),
     "other": ("Bankentgelte und Guthaben von Schuldnern", "Bank charges and debtors' credits"),
     "fee": ("Gebühren (Zahlungen: {})", "Fees (payments: {})"),
-    "vat": ("Umsatzsteuer {} %", "Value added tax {} %"),
+    "vat": ("Umsatzsteuer {} %", "Value added tax {}%"),
     "reserve": ("Rücklage für mögliche Rückbuchungen", "Reserve for possible returns"),
     "amount": ("Auszahlung", "Paid out"),
     "what": ("Posten", "Item"),
@@ -36,7 +37,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "case": ("Akte", "Case"),
     "invoice": ("Rechnung", "Invoice"),
     "value_day": ("Wertstellung", "Value date"),
-    "component": ("worauf", "towards"),
+    "component": ("Wofür", "For"),
+    "page": ("Seite {}", "Page {}"),
+    "of_pages": (" von ", " of "),
     "returned": ("Negative Beträge sind Rückbuchungen.", "Negative amounts were returned."),
     "own": (
         "Rechnung über die Gebühren im Sinne des § 14 UStG stellt der Betreiber gesondert.",
@@ -155,7 +158,8 @@ def _data(statement: PayoutStatement) -> dict[str, Any]:
 
     facts = [(_word("day", said), day_short(said.on, language))]
     if said.iban:
-        facts.append((_word("account", said), said.iban))
+        facts.append((_word("account", said), spaced(clean(said.iban)).replace(" ", "\u00a0")))
+    has_returns = any(item.amount_cents < 0 for item in said.items)
     return {
         "title": _word("title", said, said.reference),
         "operator": clean(said.operator),
@@ -169,7 +173,9 @@ def _data(statement: PayoutStatement) -> dict[str, Any]:
         "items_title": _word("items", said),
         "items_head": [_word(key, said) for key in ("value_day", "case", "invoice", "component", "sum")],
         "items": _item_rows(said.items, said),
-        "notes": [_word("returned", said), _word("own", said)],
+        "items_note": _word("returned", said) if has_returns else "",
+        "note": _word("own", said),
+        "page_words": [_word("page", said), _word("of_pages", said)],
     }
 
 

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import threading
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -109,18 +108,23 @@ def _compiled(data: str, document: Document) -> bytes:
 
 def _data(document: Document, logo: bytes | None) -> tuple[str, tuple[str, ...]]:
     day = document.dated_on
-    data = asdict(document)
-    box = data["box"]
+    data = _fields(document)
+    box = data["box"] = _fields(document.box)
     box["svg"] = giro_svg(box.pop("giro")) if document.box.giro else ""
     del data["dated_on"]
     data["day"] = [day.year, day.month, day.day]
     data["logo"], data["logo_mm"] = _logo_svg(logo) if logo else ("", 0)
     data["running"] = f"{document.info[1][1]} · {document.info[0][1]}"
-    text = json.dumps(data, ensure_ascii=False)
+    text = json.dumps(data, ensure_ascii=False, default=_fields)
     missing = undrawable(text)
     if missing:
         text = text.translate({ord(sign): f"[U+{ord(sign):04X}]" for sign in missing})
     return text, missing
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    """A part of a document as a mapping; `dataclasses.asdict` would copy every word."""
+    return {name: getattr(part, name) for name in part.__slots__}
 
 
 @lru_cache(maxsize=64)

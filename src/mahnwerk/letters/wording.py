@@ -22,19 +22,21 @@ from mahnwerk.letters.model import LANGUAGES, TEMPLATES, LetterError
 _PLACEHOLDERS = """
     invoices invoice_number invoice_date invoice_count due_on amount pay_by pay_by_plain as_of dated_on
     sender creditor contact_person phone email hours iban bic account_holder rf_reference case_reference
-    default_rate default_invoices own_invoices new_costs portal surplus day_count page pages
+    default_rate default_invoices own_invoices new_costs portal surplus disputed day_count page pages
     offer_count offer_count_first offer_instalment offer_last_instalment offer_first offer_last offer_total
     offer_answer_by plan_agreed rate_due rate_count next_rate next_rate_due
 """
 _FLAGS = """
     consumer business many own agency assignee marketplace third_party triggers_default triggers_some
     new_costs interest rate portal offer offer_even offer_answer surplus phone email hours person giro annex
-    derivation consumer_credit table_apart undemanded mixed legal_rate
+    derivation consumer_credit table_apart undemanded mixed legal_rate demanding disputed
     rates_many next_rate plan_may_end plan_ends_next
 """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_STATUTE: Final = re.compile(r"§ (?:\d+[a-z]?)?(?: Abs\. \d+| Nr\. \d+| \(\d+\))*(?: [A-Z]{3,4}\b)?")
+"""A place in a statute: no line ends inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def parse_paragraph(raw: object, where: str) -> Paragraph:
             raise LetterError(f"{where}: unknown flag {flag!r}; known: {', '.join(sorted(FLAGS))}")
     if not isinstance(raw, str):
         raise LetterError(f"{where}: must be a text in quotes, is {type(raw).__name__}")
-    plain = " ".join(raw.split()).replace("§ ", "§\u00a0")  # no line ends between sign and number
+    plain = _STATUTE.sub(lambda found: found[0].replace(" ", "\u00a0"), " ".join(raw.split()))
     parts = tuple(_PLACEHOLDER.split(plain))
     for index, part in enumerate(parts):
         if index % 2 and part not in PLACEHOLDERS:

@@ -2,6 +2,7 @@
 
 ensure_account(tenant_id, account, creditor_id, *, at) -> account_id
 record_statement(tenant_id, account_id, head, entries, *, at) -> Recorded
+lock(tenant_id, entry_ids) -> bool                              whether all are open still
 settle(tenant_id, entry_id, state, **columns) -> bool          compare and swap out of the open states
 learn(tenant_id, payer_id, case_id, *, is_confirmed, at)
 """
@@ -72,16 +73,22 @@ def ensure_account(tenant_id: int, account: str, creditor_id: int | None, *, at:
         if known is not None:
             return int(known.id)
         last = BankAccount.objects.filter(tenant_id=tenant_id).aggregate(last=Max("number"))["last"] or 0
-        key = crypto.tenant_key(tenant_id, "file")
-        made = BankAccount.objects.create(
+        made = BankAccount(
             tenant_id=tenant_id,
             creditor_id=creditor_id,
             number=last + 1,
             iban_token=token,
-            iban_payload=crypto.encrypt(key, compact(account).encode(), f"account|{tenant_id}".encode()),
             recorded_at=at,
         )
+        key = crypto.tenant_key(tenant_id, "file")
+        made.iban_payload = crypto.encrypt(key, compact(account).encode(), _account_aad(tenant_id, made))
+        made.save(force_insert=True)
         return int(made.id)
+
+
+def _account_aad(tenant_id: int, account: BankAccount) -> bytes:
+    """What the IBAN is bound to: this account of this creditor; it opens in no other row."""
+    return f"account|{tenant_id}|{account.id}|{account.number}|{account.creditor_id or ''}".encode()
 
 
 def payer_token(tenant_id: int, iban: str, name: str) -> bytes:
@@ -279,9 +286,31 @@ def texts(tenant_id: int, row: BankEntry, keys: Mapping[int, bytes]) -> dict[str
 
 
 def iban_of(tenant_id: int, account: BankAccount) -> str:
-    """The account's IBAN or number, decrypted."""
+    """The account's IBAN or number, decrypted.
+
+    Raises
+    ------
+    crypto.KeyMissing : it was moved here from another account, or changed.
+    """
     key = crypto.tenant_key(tenant_id, "file")
-    return crypto.decrypt(key, account.iban_payload, f"account|{tenant_id}".encode()).decode()
+    try:
+        return crypto.decrypt(key, account.iban_payload, _account_aad(tenant_id, account)).decode()
+    except crypto.KeyMissing:
+        # Accounts of before were bound to the tenant only; their token says whose IBAN it must be.
+        found = crypto.decrypt(key, account.iban_payload, f"account|{tenant_id}".encode()).decode()
+        if account_token(tenant_id, found) != bytes(account.iban_token):
+            raise
+        return found
+
+
+def lock(tenant_id: int, entry_ids: Sequence[int]) -> bool:
+    """Keep these entries to ourselves until the transaction ends; False if one is open no more.
+
+    Entries before cases, and entries by their ids: who keeps this order waits, and never in a circle.
+    """
+    rows = BankEntry.objects.select_for_update().filter(tenant_id=tenant_id, id__in=list(entry_ids))
+    states = rows.order_by("id").values_list("state", flat=True)
+    return all(state in OPEN for state in states)
 
 
 def settle(tenant_id: int, entry_id: int, state: EntryState, **columns: Any) -> bool:

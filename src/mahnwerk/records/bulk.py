@@ -184,7 +184,7 @@ def ids_filter(connection: Any, expression: str, ids: Sequence[int]) -> tuple[st
     """A condition "expression is one of ids" for any number of ids, with its parameters."""
     if connection.vendor == "sqlite":
         return expression + " IN (SELECT value FROM json_each(%s))", [str(list(ids))]  # noqa: S608
-    return f"{expression} = ANY(%s)", [list(ids)]
+    return f"{expression} = ANY(%s::bigint[])", ["{" + ",".join(map(str, ids)) + "}"]
 
 
 @contextmanager

@@ -118,7 +118,8 @@ def make_tenant_key(tenant_id: int) -> None:
 def tenant_key(tenant_id: int, purpose: str) -> bytes:
     """The tenant's key for one purpose.
 
-    Purposes: "wrap person", "blind index", "payload hmac", "bytes hmac", "source key", "debtor key", "file".
+    Purposes: "wrap person", "blind index", "payload hmac", "bytes hmac", "source key", "debtor key", "file",
+    "pay link".
     """
     cached = _cache.get((purpose, tenant_id))
     if cached is not None:
@@ -173,23 +174,31 @@ def person_keys(tenant_id: int, person_ids: Iterable[int]) -> dict[int, bytes]:
 def destroy_keys(tenant_id: int, owner_ids: Iterable[int]) -> None:
     """Destroy the keys of persons or payers, for good: no free page or log of the key store keeps them.
 
-    On PostgreSQL the server overwrites deleted rows in its own time; backups end after their 30 days.
+    Backups end after their 30 days; so does a PostgreSQL server's write-ahead log that is archived.
     """
     from mahnwerk.records.models import PersonKey
 
     PersonKey.objects.filter(tenant_id=tenant_id, id__in=list(owner_ids)).delete()
-    leave_no_copies("keys")
+    leave_no_copies("keys", PersonKey._meta.db_table)
 
 
-def leave_no_copies(alias: str) -> None:
-    """Rewrite an SQLite file without what was deleted from it, and empty its log."""
+def leave_no_copies(alias: str, table: str = "") -> None:
+    """Rewrite what rows were deleted from: the SQLite file with its log, or this table on PostgreSQL.
+
+    A role that does not own the table cannot rewrite it there: PostgreSQL says so and goes on; its owner
+    must run `VACUUM FULL` (docs/operate.md). Inside a transaction nothing can be rewritten.
+    """
     connection = connections[alias]
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    if connection.in_atomic_block:
         return
     with connection.cursor() as cursor:
-        # Deleting only marks space as free; earlier page splits may have left further copies there.
-        cursor.execute("VACUUM")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if connection.vendor == "sqlite":
+            # Deleting only marks space as free; earlier page splits may have left further copies there.
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        elif table:
+            # Plain VACUUM would free the space and leave the bytes; FULL writes what is left anew.
+            cursor.execute(f"VACUUM FULL {connection.ops.quote_name(table)}")
 
 
 def payload_aad(tenant_id: int, person_id: int, version: int) -> bytes:

@@ -1,11 +1,14 @@
 """Add facts to cases: numbered within the case, each event once.
 
 append(tenant_id, rows, *, recorded_at) -> frame(case_id, fact_no, is_new), in the order of `rows`
+
+An import, which makes cases and claims in the same transaction, calls the two halves: `number`, then `write`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +36,33 @@ ROWS = {
 """Columns of a fact to add; case_id, kind and effective_on are needed, the rest may be missing or null."""
 
 _KEYS_PER_QUERY = 500
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Cases and claims made in this transaction and not written yet: nobody else can know or change them.
+
+    cases : frame(case_id, case_currency); the caller writes them with their numbers, see `Numbered.last`
+    claims : frame(claim_id, case_id), also of cases that are there already
+    """
+
+    cases: pl.DataFrame
+    claims: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Facts checked and numbered, not written yet.
+
+    given : frame(case_id, fact_no, is_new) in the order of the rows
+    new : the facts to write
+    last : frame(case_id, last_fact_no) of the cases that get facts
+    """
+
+    tenant_id: int
+    given: pl.DataFrame
+    new: pl.DataFrame
+    last: pl.DataFrame
 
 
 class FactRefused(ValueError):  # noqa: N818 – an answer, not an accident
@@ -78,28 +108,36 @@ def append(
     ------
     FactRefused : unknown case, claim of another case, voided fact that is not there, other currency.
     """
-    from mahnwerk.records.save import local_day, tenant_zone
-
     tenancy.set_tenant(tenant_id)
-    frame = _checked(rows)
-    if frame.is_empty():
-        return pl.DataFrame(schema={"case_id": pl.Int64, "fact_no": pl.Int32, "is_new": pl.Boolean})
     with transaction.atomic():
-        cases = _lock_cases(tenant_id, frame["case_id"].unique().sort().to_list())
-        frame = frame.join(cases, on="case_id", how="left", maintain_order="left")
-        known = _known_keys(tenant_id, frame)
-        frame = frame.join(known, on="source_key", how="left", maintain_order="left")
-        is_new = pl.col("known_no").is_null() & (
-            pl.col("source_key").is_null() | pl.col("source_key").is_first_distinct()
-        )
-        new = frame.filter(is_new).with_columns(
-            fact_no=(pl.col("last_fact_no") + pl.int_range(pl.len()).over("case_id") + 1).cast(pl.Int32),
-        )
-        _check(tenant_id, new)
-        _insert(tenant_id, new, recorded_at, local_day(recorded_at, tenant_zone(tenant_id)))
+        numbered = number(tenant_id, rows)
+        write(numbered, recorded_at=recorded_at)
+        bulk.update_frame(connection, "cases", numbered.last.rename({"case_id": "id"}), ["id"])
+    return numbered.given
+
+
+def number(
+    tenant_id: int, rows: Sequence[Mapping[str, Any]] | pl.DataFrame, *, fresh: Fresh | None = None
+) -> Numbered:
+    """Lock the cases, leave out known events, number the rest and check them; see `append`.
+
+    Call it in a transaction and end that with `write` and with the cases' `last_fact_no`.
+    """
+    frame = _checked(rows)
+    cases = _lock_cases(tenant_id, frame["case_id"].unique().sort(), fresh)
+    frame = frame.join(cases, on="case_id", how="left", maintain_order="left")
+    known = _known_keys(tenant_id, frame)
+    frame = frame.join(known, on="source_key", how="left", maintain_order="left")
+    is_new = pl.col("known_no").is_null() & (
+        pl.col("source_key").is_null() | pl.col("source_key").is_first_distinct()
+    )
+    new = frame.filter(is_new).with_columns(
+        fact_no=(pl.col("last_fact_no") + pl.int_range(pl.len()).over("case_id") + 1).cast(pl.Int32),
+    )
+    _check(tenant_id, new, fresh)
     numbers = new.select("row", new_no="fact_no")
     same_key = new.filter(pl.col("source_key").is_not_null()).select("source_key", key_no="fact_no")
-    return (
+    given = (
         frame.join(numbers, on="row", how="left", maintain_order="left")
         .join(same_key, on="source_key", how="left", maintain_order="left")
         .select(
@@ -108,11 +146,20 @@ def append(
             pl.col("new_no").is_not_null().alias("is_new"),
         )
     )
+    last = new.group_by("case_id").agg(pl.col("fact_no").max().alias("last_fact_no"))
+    return Numbered(tenant_id, given, new, last)
 
 
-def _lock_cases(tenant_id: int, case_ids: list[int]) -> pl.DataFrame:
+def _lock_cases(tenant_id: int, case_ids: pl.Series, fresh: Fresh | None) -> pl.DataFrame:
     """Number and currency of the cases, locked: SQLite locked the file at BEGIN."""
-    condition, parameters = bulk.ids_filter(connection, "id", case_ids)
+    schema = {"case_id": pl.Int64, "last_fact_no": pl.Int32, "case_currency": pl.String}
+    made = pl.DataFrame(schema=schema)
+    if fresh is not None:
+        made = fresh.cases.select("case_id", pl.lit(0, pl.Int32).alias("last_fact_no"), "case_currency")
+        case_ids = case_ids.filter(~case_ids.is_in(made["case_id"].implode()))
+    if case_ids.is_empty():
+        return made
+    condition, parameters = bulk.ids_filter(connection, "id", case_ids.to_list())
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -129,10 +176,10 @@ def _lock_cases(tenant_id: int, case_ids: list[int]) -> pl.DataFrame:
         f"cases WHERE tenant_id = %s AND {condition}",
         [tenant_id, *parameters],
     )
-    if found.height < len(case_ids):
+    if found.height < case_ids.len():
         missing = sorted(set(case_ids) - set(found["case_id"]))
         raise FactRefused(f"There is no case with id {missing[0]} in this book.")
-    return found
+    return pl.concat([found, made])
 
 
 def hashed_keys(tenant_id: int, keys: pl.Series) -> pl.Series:
@@ -174,7 +221,7 @@ def numbers_of(tenant_id: int, keys: Sequence[str]) -> dict[str, tuple[int, int]
     return found
 
 
-def _check(tenant_id: int, new: pl.DataFrame) -> None:
+def _check(tenant_id: int, new: pl.DataFrame, fresh: Fresh | None) -> None:
     other = new.filter(pl.col("currency") != pl.col("case_currency"))
     if other.height:
         row = other.row(0, named=True)
@@ -196,6 +243,8 @@ def _check(tenant_id: int, new: pl.DataFrame) -> None:
         .drop_nulls("claim_id")
     )
     named = pl.concat([named, designated])
+    if fresh is not None:
+        named = named.join(fresh.claims, on=["claim_id", "case_id"], how="anti")
     if named.is_empty():
         return
     condition, parameters = bulk.ids_filter(connection, "id", named["claim_id"].unique().to_list())
@@ -244,9 +293,14 @@ def _check_voided_kinds(tenant_id: int, new: pl.DataFrame) -> None:
         )
 
 
-def _insert(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on: Any) -> None:
+def write(numbered: Numbered, *, recorded_at: datetime) -> None:
+    """Write numbered facts and what their payers named; the cases' `last_fact_no` is left to the caller."""
+    from mahnwerk.records.save import local_day, tenant_zone
+
+    tenant_id, new = numbered.tenant_id, numbered.new
     if new.is_empty():
         return
+    recorded_on = local_day(recorded_at, tenant_zone(tenant_id))
     facts = new.select(
         ids.new_ids(new.height),
         pl.lit(tenant_id).alias("tenant_id"),
@@ -283,5 +337,3 @@ def _insert(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_o
             (pl.int_range(pl.len()).over("case_id", "fact_no") + 1).alias("position"),
         ),
     )
-    last = new.group_by("case_id").agg(pl.col("fact_no").max().alias("last_fact_no"))
-    bulk.update_frame(connection, "cases", last.rename({"case_id": "id"}), ["id"])

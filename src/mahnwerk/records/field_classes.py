@@ -178,6 +178,17 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         EVENT: "word reason on",
         TECHNICAL: "recorded_at",
     },
+    "refund_files": {
+        KEY: "id tenant_id creditor_id message_id",
+        TECHNICAL: "made_on recorded_at",
+        MARK: "content_mark",
+    },
+    "refunds": {
+        KEY: "id tenant_id case_id file_id person_id reference end_to_end_id fact_no",
+        EVENT: "amount_cents currency ordered_on undone_on undone_reason",
+        PAYLOAD: "payload",
+        TECHNICAL: "recorded_at",
+    },
     "postings": {
         KEY: "id tenant_id creditor_id case_id payout_id fact_no claim_no sequence",
         EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",

@@ -76,6 +76,10 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("known_payers", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "entry_id"), "bank_entries", ("tenant_id", "id")),
     ("match_proposals", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("refund_files", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("refunds", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
+    ("refunds", ("tenant_id", "case_id", "fact_no"), "facts", ("tenant_id", "case_id", "fact_no")),
+    ("refunds", ("tenant_id", "file_id"), "refund_files", ("tenant_id", "id")),
     ("provider_accounts", ("tenant_id",), "tenants", ("id",)),
     ("provider_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("pay_links", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
@@ -109,6 +113,7 @@ APPEND_ONLY = {
     "debit_files": "a file handed out is never changed",
     "debit_orders": "an order handed out is never changed",
     "debit_statuses": "a status is never changed",
+    "refund_files": "a file handed out is never changed",
     "postings": "a posting is never changed; the next journal run posts the correction",
     "closed_periods": "a closed period stays closed",
     "payout_terms": "terms are never changed; add new ones from a day on",
@@ -121,6 +126,10 @@ _EVIDENCE = (*_LETTER, "statement_hash", "bytes_hash", "file_name")
 _TOLD = (
     "id", "tenant_id", "account_id", "statement_id", "payer_id", "entry_no", "entry_key", "booked_on",
     "value_on", "amount_cents", "currency", "kind", "recorded_at",
+)  # fmt: skip
+_REFUND = (
+    "id", "tenant_id", "case_id", "person_id", "reference", "end_to_end_id", "amount_cents", "currency",
+    "ordered_on", "fact_no", "payload", "recorded_at",
 )  # fmt: skip
 _TRANSITIONS = (
     ("planned", ("sealed", "sending", "withdrawn")),
@@ -176,6 +185,16 @@ def _person_triggers() -> list[Trigger]:
     ]
 
 
+_MANDATE_SEQUENCE = Trigger(
+    "debit_mandates_sequence_stays",
+    "debit_mandates",
+    "UPDATE",
+    "the sequence a mandate was taken over with is never changed",
+    _changed("sequence"),
+    is_later=True,
+)
+
+
 def _money_triggers() -> list[Trigger]:
     """What the journal, banks, providers and mandates told stays told."""
     return [
@@ -218,6 +237,15 @@ def _money_triggers() -> list[Trigger]:
             _changed("id", "tenant_id", "account_id", "pay_link_id", "attempt", "key", "amount_cents"),
         ),
         Trigger(
+            "refunds_only_follow",
+            "refunds",
+            "UPDATE",
+            "of a refund only its file and its end are ever set, once; void it and order another",
+            f"{_changed(*_REFUND)} OR (OLD.file_id IS NOT NULL AND {_changed('file_id')}) "
+            f"OR (OLD.undone_on IS NOT NULL AND {_changed('undone_on', 'undone_reason')})",
+        ),
+        Trigger("refunds_no_delete", "refunds", "DELETE", "refunds: rows are kept"),
+        Trigger(
             "debit_mandates_only_end",
             "debit_mandates",
             "UPDATE",
@@ -226,14 +254,6 @@ def _money_triggers() -> list[Trigger]:
             + _changed("id", "tenant_id", "case_id", "person_id", "reference", "signed_on", "notice_days")
             + " OR "
             + _changed("creditor_identifier", "payload"),
-        ),
-        Trigger(
-            "debit_mandates_sequence_stays",
-            "debit_mandates",
-            "UPDATE",
-            "the sequence a mandate was taken over with is never changed",
-            _changed("sequence"),
-            is_later=True,
         ),
     ]
 
@@ -290,6 +310,7 @@ def _triggers() -> tuple[Trigger, ...]:
         ),
         *_person_triggers(),
         *_money_triggers(),
+        _MANDATE_SEQUENCE,
         Trigger("message_items_no_update", "message_items", "UPDATE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_delete", "message_items", "DELETE", items, parent.format(row="OLD"), True),
         Trigger("message_items_no_insert", "message_items", "INSERT", items, parent.format(row="NEW"), True),
@@ -307,6 +328,7 @@ NO_TRUNCATE = (
     "cases",
     "runs",
     "debit_mandates",
+    "refunds",
 )
 
 
@@ -341,15 +363,11 @@ _REFUSE = (
 
 def trigger_sql(vendor: str, tables: Collection[str] | None = None) -> list[str]:
     """Statements that create all triggers, or those of some tables."""
-    triggers = [
-        trigger
-        for trigger in TRIGGERS
-        if tables is None or (trigger.table in tables and not trigger.is_later)
-    ]
+    wanted = [one for one in TRIGGERS if tables is None or (one.table in tables and not one.is_later)]
     if vendor == "sqlite":
-        return [_sqlite_trigger(trigger) for trigger in triggers]
+        return [_sqlite_trigger(trigger) for trigger in wanted]
     statements = [_REFUSE]
-    for trigger in triggers:
+    for trigger in wanted:
         statements += _postgres_trigger(trigger)
     for table in NO_TRUNCATE:
         if tables is not None and table not in tables:

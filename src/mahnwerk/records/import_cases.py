@@ -19,10 +19,16 @@ _ADDRESS = ("company", "first_name", "last_name", "street", "postcode", "city", 
 
 
 @dataclass(frozen=True)
-class Made:
-    """How many cases are new, and how many known persons got a new version."""
+class Found:
+    """The cases behind the rows.
 
-    cases: int
+    case_ids : CASE_KEY → case_id
+    new : the debtors without a case yet, in the order of the file, with the case_id theirs will have
+    changed_persons : how many known persons got a new version
+    """
+
+    case_ids: pl.DataFrame
+    new: pl.DataFrame
     changed_persons: int
 
 
@@ -64,20 +70,18 @@ def with_debtor_key(tenant_id: int, rows: pl.DataFrame) -> tuple[pl.DataFrame, p
     return rows.filter(pl.col("debtor_key").is_not_null()), conflicts
 
 
-def find_or_make(
-    tenant_id: int, rows: pl.DataFrame, recorded_at: datetime, recorded_on: date
-) -> tuple[pl.DataFrame, Made]:
-    """CASE_KEY → case_id for all rows; new debtors get person, case and tokens, known ones new versions."""
+def find(tenant_id: int, rows: pl.DataFrame, recorded_at: datetime) -> Found:
+    """The case of each row; new debtors get a number for theirs (see `make`), known ones new versions."""
     wanted = rows.unique(CASE_KEY, keep="last", maintain_order=True)
     order = rows.select(*CASE_KEY, "row_no").unique(CASE_KEY, keep="first").select(*CASE_KEY, first="row_no")
     wanted = wanted.join(order, on=CASE_KEY).sort("first")
     stored = _stored_cases(tenant_id, wanted)
     new = wanted.join(stored, on=CASE_KEY, how="anti", maintain_order="left")
+    new = new.with_columns(ids.new_ids(new.height).alias("case_id"))
     known = wanted.join(stored, on=CASE_KEY, maintain_order="left")
     changed = _change_persons(tenant_id, known, recorded_at)
-    made = _make(tenant_id, new, recorded_at, recorded_on)
     columns = [*CASE_KEY, "case_id"]
-    return pl.concat([stored.select(columns), made.select(columns)]), Made(new.height, changed)
+    return Found(pl.concat([stored.select(columns), new.select(columns)]), new, changed)
 
 
 def _stored_cases(tenant_id: int, wanted: pl.DataFrame) -> pl.DataFrame:
@@ -145,10 +149,19 @@ def _latest_hmacs(tenant_id: int, case_ids: list[int]) -> dict[int, tuple[int, b
         return {case: (person, bytes(mark)) for case, person, mark in cursor.fetchall()}
 
 
-def _make(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on: date) -> pl.DataFrame:
-    new = new.with_columns(ids.new_ids(new.height).alias("case_id"))
+def make(
+    tenant_id: int, new: pl.DataFrame, counts: pl.DataFrame, recorded_at: datetime, recorded_on: date
+) -> None:
+    """Write the new cases, their persons and tokens.
+
+    Parameters
+    ----------
+    new : see `Found`
+    counts : frame(case_id, last_claim_no, last_fact_no): what the same transaction writes for them
+    """
     if new.is_empty():
-        return new
+        return
+    new = new.join(counts, on="case_id", how="left", maintain_order="left")
     tenant = Tenant.objects.select_for_update().get(id=tenant_id)
     first_no = tenant.last_case_no + 1
     Tenant.objects.filter(id=tenant_id).update(last_case_no=tenant.last_case_no + new.height)
@@ -170,8 +183,8 @@ def _make(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on:
         "procedure",
         _has("street", "postcode", "city").alias("has_postal_address"),
         _has("email").alias("has_email"),
-        pl.lit(0).alias("last_fact_no"),
-        pl.lit(0).alias("last_claim_no"),
+        pl.col("last_fact_no").fill_null(0),
+        pl.col("last_claim_no").fill_null(0),
         pl.lit(recorded_on).alias("recorded_on"),
     )
     person_ids = ids.new_ids(new.height)
@@ -185,7 +198,6 @@ def _make(tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on:
         pl.lit("debtor").alias("part"),
     )
     bulk.insert_frame(connection, "case_participants", participants)
-    return new
 
 
 def _has(*names: str) -> Any:

@@ -81,23 +81,38 @@ def import_claims(
         rows, nameless = import_cases.with_debtor_key(tenant_id, rows)
         conflicts = [*conflicts, nameless]
         recorded_on = local_day(recorded_at, tenant_zone(tenant_id))
-        cases, made = import_cases.find_or_make(tenant_id, rows, recorded_at, recorded_on)
-        rows = rows.join(cases, on=["creditor_id", "debtor_key", "currency"], maintain_order="left")
+        found = import_cases.find(tenant_id, rows, recorded_at)
+        rows = rows.join(found.case_ids, on=import_cases.CASE_KEY, maintain_order="left")
         placed = _claim_columns(rows.filter(~pl.col("is_credit_note")), jurisdiction)
         new, unchanged, differing = _compare(tenant_id, placed)
-        new = _insert_claims(tenant_id, new, recorded_at, recorded_on)
+        new = _numbered(tenant_id, new, found.new)
         told_before = unchanged.filter(pl.col("claim_id").is_not_null())
         known = pl.concat([told_before, new.select(unchanged.columns)])
-        payments = _payments(tenant_id, known, recorded_at)
-        notes, lost = _credit_notes(tenant_id, rows.filter("is_credit_note"), recorded_at)
+        notes, lost = _credit_notes(tenant_id, rows.filter("is_credit_note"), new, recorded_at)
+        told = [_placed(new), _payments(known), notes]
+        numbered = facts.number(
+            tenant_id,
+            pl.concat(told, how="diagonal_relaxed"),
+            fresh=facts.Fresh(
+                found.new.select("case_id", case_currency="currency"), new.select("claim_id", "case_id")
+            ),
+        )
+        counts = new.group_by("case_id").agg(pl.col("claim_no").max().alias("last_claim_no"))
+        counts = counts.join(numbered.last, on="case_id", how="full", coalesce=True)
+        import_cases.make(tenant_id, found.new, counts, recorded_at, recorded_on)
+        _insert_claims(tenant_id, new, recorded_on)
+        facts.write(numbered, recorded_at=recorded_at)
+        _count_on(counts.join(found.new, on="case_id", how="anti"))
+    is_new = numbered.given["is_new"]
+    parts = [frame.height for frame in told]
     return ImportedClaims(
         new=new.height,
         unchanged=unchanged.height,
         conflicts=pl.concat([*conflicts, differing, lost]).sort("row_no"),
-        new_cases=made.cases,
-        changed_persons=made.changed_persons,
-        payments=payments,
-        credit_notes=notes,
+        new_cases=found.new.height,
+        changed_persons=found.changed_persons,
+        payments=int(is_new.slice(parts[0], parts[1]).sum()),
+        credit_notes=int(is_new.slice(parts[0] + parts[1]).sum()),
     )
 
 
@@ -158,7 +173,6 @@ def _claim_columns(rows: pl.DataFrame, jurisdiction: str) -> pl.DataFrame:
     return rows.with_columns(
         pl.lit(jurisdiction).alias("jurisdiction"),
         pl.col("amount_cents").alias("principal_cents"),
-        pl.coalesce("obligation_arose_on", "issued_on", "due_on").alias("obligation_arose_on"),
     )
 
 
@@ -216,26 +230,30 @@ def _stored_claims(tenant_id: int, placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _insert_claims(
-    tenant_id: int, new: pl.DataFrame, recorded_at: datetime, recorded_on: Any
-) -> pl.DataFrame:
-    """Insert claims and their claim_placed facts; the rows with claim_id."""
+def _numbered(tenant_id: int, new: pl.DataFrame, new_cases: pl.DataFrame) -> pl.DataFrame:
+    """The new claims with claim_id and their number within the case."""
     new = new.with_columns(ids.new_ids(new.height).alias("claim_id"))
-    if new.is_empty():
-        return new
-    condition, parameters = bulk.ids_filter(connection, "id", new["case_id"].unique().to_list())
-    last = bulk.read_frame(
-        connection,
-        {"case_id": ("id", pl.Int64), "last_claim_no": ("last_claim_no", pl.Int32)},
-        f"cases WHERE tenant_id = %s AND {condition}",
-        [tenant_id, *parameters],
+    old = new.join(new_cases, on="case_id", how="anti")["case_id"].unique().to_list()
+    last = pl.DataFrame(schema={"case_id": pl.Int64, "last_claim_no": pl.Int32})
+    if old:
+        condition, parameters = bulk.ids_filter(connection, "id", old)
+        last = bulk.read_frame(
+            connection,
+            {"case_id": ("id", pl.Int64), "last_claim_no": ("last_claim_no", pl.Int32)},
+            f"cases WHERE tenant_id = %s AND {condition}",
+            [tenant_id, *parameters],
+        )
+    number = pl.col("last_claim_no").fill_null(0) + pl.int_range(pl.len()).over("case_id") + 1
+    return new.join(last, on="case_id", how="left", maintain_order="left").with_columns(
+        number.cast(pl.Int32).alias("claim_no")
     )
-    number = pl.col("last_claim_no") + pl.int_range(pl.len()).over("case_id") + 1
-    rows = new.join(last, on="case_id", maintain_order="left").with_columns(number.alias("claim_no"))
+
+
+def _insert_claims(tenant_id: int, new: pl.DataFrame, recorded_on: Any) -> None:
     bulk.insert_frame(
         connection,
         "claims",
-        rows.select(
+        new.select(
             pl.col("claim_id").alias("id"),
             pl.lit(tenant_id).alias("tenant_id"),
             "case_id",
@@ -249,17 +267,24 @@ def _insert_claims(
             pl.lit(recorded_on).alias("recorded_on"),
         ),
     )
-    counts = rows.group_by("case_id").agg(pl.col("claim_no").max().alias("last_claim_no"))
-    bulk.update_frame(connection, "cases", counts.rename({"case_id": "id"}), ["id"])
-    placed = rows.select(
+
+
+def _count_on(counts: pl.DataFrame) -> None:
+    """Note the last numbers of cases that were there before; each case in one update."""
+    counts = counts.rename({"case_id": "id"})
+    bulk.update_frame(connection, "cases", counts.drop_nulls("last_claim_no"), ["id"])
+    without_claim = counts.filter(pl.col("last_claim_no").is_null()).drop("last_claim_no")
+    bulk.update_frame(connection, "cases", without_claim, ["id"])
+
+
+def _placed(new: pl.DataFrame) -> pl.DataFrame:
+    return new.select(
         "case_id",
         "claim_id",
-        pl.lit(int(FactKind.CLAIM_PLACED)).alias("kind"),
+        pl.lit(int(FactKind.CLAIM_PLACED), pl.Int16).alias("kind"),
         pl.coalesce("issued_on", "due_on").alias("effective_on"),
         pl.col("principal_cents").alias("amount_cents"),
     )
-    facts.append(tenant_id, placed, recorded_at=recorded_at)
-    return new
 
 
 def _source_key(what: str, *more: str) -> pl.Expr:
@@ -268,30 +293,30 @@ def _source_key(what: str, *more: str) -> pl.Expr:
     ).alias("source_key")
 
 
-def _payments(tenant_id: int, known: pl.DataFrame, recorded_at: datetime) -> int:
-    paid = known.filter(pl.col("paid_cents").fill_null(0) > 0)
-    if paid.is_empty():
-        return 0
-    rows = paid.select(
+def _payments(known: pl.DataFrame) -> pl.DataFrame:
+    return known.filter(pl.col("paid_cents").fill_null(0) > 0).select(
         "case_id",
         "claim_id",
-        pl.lit(int(FactKind.PAYMENT_RECEIVED)).alias("kind"),
+        pl.lit(int(FactKind.PAYMENT_RECEIVED), pl.Int16).alias("kind"),
         pl.coalesce("paid_on", "due_on").alias("effective_on"),
         pl.col("paid_cents").alias("amount_cents"),
         _source_key("paid"),
         pl.concat_list("claim_id").alias("designated_claim_ids"),
     )
-    return int(facts.append(tenant_id, rows, recorded_at=recorded_at)["is_new"].sum())
 
 
-def _credit_notes(tenant_id: int, notes: pl.DataFrame, recorded_at: datetime) -> tuple[int, pl.DataFrame]:
+def _credit_notes(
+    tenant_id: int, notes: pl.DataFrame, new: pl.DataFrame, recorded_at: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The facts of the credit notes, and conflicts for those whose invoice is not in the book."""
     if notes.is_empty():
-        return 0, pl.DataFrame(schema=CONFLICTS)
+        return pl.DataFrame(), pl.DataFrame(schema=CONFLICTS)
     named = notes.with_columns(pl.col("invoice_number").alias("own_number")).with_columns(
         pl.col("credits_invoice").alias("invoice_number")
     )
-    stored = _stored_claims(tenant_id, named).select(
-        "creditor_id", "invoice_number", "claim_id", claim_case_id="case_id"
+    key = ["creditor_id", "invoice_number", "claim_id", "case_id"]
+    stored = pl.concat([_stored_claims(tenant_id, named).select(key), new.select(key)]).rename(
+        {"case_id": "claim_case_id"}
     )
     rows = named.join(stored, on=["creditor_id", "invoice_number"], how="left", maintain_order="left")
     lost = rows.filter((pl.col("invoice_number").fill_null("") != "") & pl.col("claim_id").is_null())
@@ -299,14 +324,13 @@ def _credit_notes(tenant_id: int, notes: pl.DataFrame, recorded_at: datetime) ->
         pl.coalesce("claim_case_id", "case_id").alias("case_id"),
         pl.col("own_number").alias("invoice_number"),
     )
-    known = rows.select(
+    told = rows.select(
         "case_id",
         "claim_id",
-        pl.lit(int(FactKind.CREDIT_NOTE)).alias("kind"),
+        pl.lit(int(FactKind.CREDIT_NOTE), pl.Int16).alias("kind"),
         pl.coalesce("issued_on", "received_on", pl.lit(local_day(recorded_at))).alias("effective_on"),
         "amount_cents",
         _source_key("credit note"),
     )
-    added = facts.append(tenant_id, known, recorded_at=recorded_at)
     reason = "the invoice this credit note lowers is not in the book; import it first"
-    return int(added["is_new"].sum()), conflict(lost, "credits_invoice", "credits_invoice", reason)
+    return told, conflict(lost, "credits_invoice", "credits_invoice", reason)

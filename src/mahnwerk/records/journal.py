@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from mahnwerk.records import bulk, ids, tenancy
-from mahnwerk.records.models import ClosedPeriod, Payout, PayoutItem, Posting
+from mahnwerk.records.models import ClosedPeriod, Payout, PayoutItem, Posting, Tenant
 
 ROWS: dict[str, Any] = {
     "case_id": pl.Int64,
@@ -37,7 +37,7 @@ ROWS: dict[str, Any] = {
 
 
 class JournalConflict(RuntimeError):  # noqa: N818 – an answer, not an accident
-    """Two runs posted at the same time; the second one posted nothing."""
+    """Two runs posted at the same time, or one closed the day; the second one posted nothing."""
 
 
 def postings(
@@ -97,7 +97,8 @@ def add(tenant_id: int, rows: pl.DataFrame) -> int:
 
     Raises
     ------
-    JournalConflict : a key has this sequence already, because another run posted in between.
+    JournalConflict : a key has this sequence already, because another run posted in between, or the day was
+        closed in between.
     """
     from django.db import IntegrityError
 
@@ -110,11 +111,19 @@ def add(tenant_id: int, rows: pl.DataFrame) -> int:
     ).with_columns(ids.new_ids(rows.height), pl.lit(tenant_id).alias("tenant_id"))
     try:
         with transaction.atomic():
+            one_at_a_time(tenant_id)
             return bulk.insert_frame(connection, "postings", frame)
     except IntegrityError as error:
+        if "closed period" in str(error):
+            raise JournalConflict("The day was closed at the same time.") from error
         if "postings" in str(error) and ("unique" in str(error).lower() or "postings_key" in str(error)):
             raise JournalConflict("Another journal run posted at the same time.") from error
         raise
+
+
+def one_at_a_time(tenant_id: int) -> None:
+    """Wait until nobody else posts or closes; call it in a transaction. Nothing enters a day being closed."""
+    Tenant.objects.select_for_update().get(id=tenant_id)
 
 
 def last_posted_on(tenant_id: int) -> date | None:
@@ -144,6 +153,7 @@ def close(tenant_id: int, until_on: date, *, first_on: date | None, at: datetime
     """Close everything up to a day, with the count and hash of what it holds."""
     tenancy.set_tenant(tenant_id)
     with transaction.atomic():
+        one_at_a_time(tenant_id)
         count, digest = content_hash(tenant_id, first_on, until_on)
         return ClosedPeriod.objects.create(
             tenant_id=tenant_id, until_on=until_on, closed_at=at, posting_count=count, content_hash=digest

@@ -1,6 +1,7 @@
 """Rows → frames. All reads of the mass path, and of one case alike.
 
 book(tenant_id, *, case_ids=None, case_range=None, on=None, known_on=None, due_on=None) -> frames.Book
+contract_dates(tenant_id, case_ids) -> {claim_id: date}
 shards(tenant_id, cases=100_000) -> [(first case_id, last case_id), …]
 persons(tenant_id, case_ids, part="debtor") -> {case_id: PersonOfCase}
 creditors(tenant_id) -> {creditor_id: dict}
@@ -35,6 +36,15 @@ from mahnwerk.records.models import (
 MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN, MessageState.FAILED)
 
 
+OF_CREDITORS = (
+    "input_tax_deductible",
+    "feed_checked_on",
+    "feed_max_age_days",
+    "letter_cost_post_cents",
+    "letter_cost_email_cents",
+)
+"""Columns of CASES that are the creditor's."""
+_CHANNELS = (frames.Channel.POST, frames.Channel.EMAIL)
 _OF_INSTALMENT = ("case_id", "plan_id", "number", "due_on", "amount_cents")
 
 
@@ -134,11 +144,7 @@ def _until(column: str, day: date | None) -> tuple[str, list[date]]:
 
 
 def _cases(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFrame:
-    own = {
-        name: dtype
-        for name, dtype in frames.CASES.items()
-        if name not in ("input_tax_deductible", "feed_checked_on", "feed_max_age_days")
-    }
+    own = {name: dtype for name, dtype in frames.CASES.items() if name not in OF_CREDITORS}
     last, last_parameters = "c.last_fact_no", []
     if known_on is not None:
         last = (
@@ -160,7 +166,7 @@ def _cases(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFra
 
 
 def _of_creditors(tenant_id: int) -> pl.DataFrame:
-    """Per creditor: input tax of the latest mandate, and the money feed that goes stale first."""
+    """Per creditor: input tax of the latest mandate, the money feed that goes stale first, letters' cost."""
     deductible: dict[int, bool] = {}
     rows = Mandate.objects.filter(tenant_id=tenant_id).order_by("creditor_id", "given_on")
     for creditor_id, value in rows.values_list("creditor_id", "input_tax_deductible"):
@@ -171,18 +177,19 @@ def _of_creditors(tenant_id: int) -> pl.DataFrame:
         stale = checked_on.toordinal() + max_age
         if creditor_id not in feeds or stale < feeds[creditor_id][0]:
             feeds[creditor_id] = stale, checked_on, max_age
-    creditor_ids = sorted(deductible.keys() | feeds.keys())
+    creditors = Creditor.objects.filter(tenant_id=tenant_id).values_list("id", "profile")
+    costs = {creditor_id: profile.get("letter_cost_cents") or {} for creditor_id, profile in creditors}
+    creditor_ids = sorted(deductible.keys() | feeds.keys() | costs.keys())
+    none = (None, None, None)
+    columns = [
+        [deductible.get(i, True) for i in creditor_ids],
+        [feeds.get(i, none)[1] for i in creditor_ids],
+        [feeds.get(i, none)[2] for i in creditor_ids],
+        *([costs.get(i, {}).get(channel.value) for i in creditor_ids] for channel in _CHANNELS),
+    ]
     return pl.DataFrame(
-        {
-            "creditor_id": creditor_ids,
-            "input_tax_deductible": [deductible.get(i, True) for i in creditor_ids],
-            "feed_checked_on": [feeds[i][1] if i in feeds else None for i in creditor_ids],
-            "feed_max_age_days": [feeds[i][2] if i in feeds else None for i in creditor_ids],
-        },
-        schema={
-            name: frames.CASES[name]
-            for name in ("creditor_id", "input_tax_deductible", "feed_checked_on", "feed_max_age_days")
-        },
+        {"creditor_id": creditor_ids, **dict(zip(OF_CREDITORS, columns, strict=True))},
+        schema={name: frames.CASES[name] for name in ("creditor_id", *OF_CREDITORS)},
     )
 
 
@@ -190,12 +197,31 @@ def _claims(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFr
     known, known_parameters = _until("l.recorded_on", known_on)
     frame = bulk.read_frame(
         connection,
-        _select(frames.CLAIMS, "l", claim_id="l.id"),
+        _select(
+            frames.CLAIMS,
+            "l",
+            claim_id="l.id",
+            # No date of the contract: the invoice's picks the margin. `contract_dates` tells the two apart.
+            obligation_arose_on="coalesce(l.obligation_arose_on, l.issued_on, l.due_on)",
+        ),
         f"claims l WHERE l.tenant_id = %s{wanted.of('l.case_id')}{known}",
         [tenant_id, *wanted.parameters, *known_parameters],
         key=wanted.key("l.id"),
     )
     return frame.sort("case_id", "claim_no")
+
+
+def contract_dates(tenant_id: int, case_ids: Sequence[int]) -> dict[int, date]:
+    """claim_id → date of its contract, where the claim's file told it; nothing stands in for it."""
+    tenancy.set_tenant(tenant_id)
+    condition, parameters = bulk.ids_filter(connection, "case_id", case_ids)
+    told = bulk.read_frame(
+        connection,
+        {"claim_id": ("id", pl.Int64), "contract_on": ("obligation_arose_on", pl.Date)},
+        f"claims WHERE tenant_id = %s AND obligation_arose_on IS NOT NULL AND {condition}",
+        [tenant_id, *parameters],
+    )
+    return dict(told.iter_rows())
 
 
 def _facts(tenant_id: int, wanted: _Wanted, on: date | None, known_on: date | None) -> pl.DataFrame:

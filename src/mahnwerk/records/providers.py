@@ -8,19 +8,101 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from mahnwerk.records import crypto, ids
-from mahnwerk.records.models import CaseParticipant, ProviderAccount, ProviderEvent, Tenant
+from mahnwerk.records.models import CaseParticipant, PayLink, ProviderAccount, ProviderEvent, Tenant
 
 PUBLIC_ID: Final = re.compile(r"([0-9]{1,9})-([A-Za-z0-9_-]{16})")
+LINK_SIGNS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
+"""What a link's name is made of: it is typed from paper, so no two signs look alike."""
+LINK_LENGTH: Final = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a pay link is for; the same wish is answered by the same link."""
+
+    account_id: int
+    case_id: int
+    currency: str
+    claim_id: int | None = None
+    amount_cents: int | None = None
 
 
 def new_public_id(tenant_id: int) -> str:
     """A new public id of this tenant."""
-    number = Tenant.objects.values_list("number", flat=True).get(id=tenant_id)
-    return f"{number}-{ids.new_public_id()}"
+    return f"{_number(tenant_id)}-{ids.new_public_id()}"
+
+
+def _number(tenant_id: int) -> int:
+    return int(Tenant.objects.values_list("number", flat=True).get(id=tenant_id))
+
+
+def links(tenant_id: int, wishes: Sequence[Wish], *, made_at: datetime) -> list[PayLink]:
+    """The link that answers each wish, in their order: one that can still be used, or a new one.
+
+    The name of a new link is an HMAC over its wish: whoever asks first or again, before or after a crash,
+    gets the same name, and the row's unique key lets it be kept once. It cannot be guessed without the
+    tenant's key (79 bits). A link of no fixed sum is used again even after it was paid on.
+
+    Returns
+    -------
+    `PayLink` objects; new ones (`_state.adding`) are written by `keep_links`.
+    """
+    usable: dict[Wish, PayLink] = {}
+    spent: Counter[Wish] = Counter()
+    states = PayLink.State
+    known = PayLink.objects.filter(tenant_id=tenant_id, case_id__in={wish.case_id for wish in wishes})
+    for row in known.order_by("id"):
+        wish = Wish(row.account_id, row.case_id, row.currency, row.claim_id, row.amount_cents)
+        if row.state == states.OPEN or (row.state == states.PAID and row.amount_cents is None):
+            usable.setdefault(wish, row)
+        else:
+            spent[wish] += 1
+    new = [wish for wish in dict.fromkeys(wishes) if wish not in usable]
+    if new:
+        number = _number(tenant_id)
+        names = _link_names(tenant_id, [(wish, spent[wish]) for wish in new])
+        usable |= {
+            wish: PayLink(
+                tenant_id=tenant_id,
+                public_id=f"{number}-{name}",
+                account_id=wish.account_id,
+                case_id=wish.case_id,
+                claim_id=wish.claim_id,
+                amount_cents=wish.amount_cents,
+                currency=wish.currency,
+                made_at=made_at,
+            )
+            for wish, name in zip(new, names, strict=True)
+        }
+    return [usable[wish] for wish in wishes]
+
+
+def _link_names(tenant_id: int, wanted: Iterable[tuple[Wish, int]]) -> list[str]:
+    """A name for each wish and number of its links that are used up."""
+    texts = [
+        f"{wish.account_id}|{wish.case_id}|{wish.claim_id}|{wish.amount_cents}|{wish.currency}|{number}"
+        for wish, number in wanted
+    ]
+    names = []
+    for mark in crypto.keyed_hashes(tenant_id, "pay link", texts):
+        value, signs = int.from_bytes(mark, "big"), []
+        for _ in range(LINK_LENGTH):
+            value, place = divmod(value, len(LINK_SIGNS))
+            signs.append(LINK_SIGNS[place])
+        names.append("".join(signs))
+    return names
+
+
+def keep_links(new: Iterable[PayLink]) -> None:
+    """Write new links with one statement; one that another process wrote meanwhile stays as it is."""
+    PayLink.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def tenant_of(public_id: str) -> int | None:

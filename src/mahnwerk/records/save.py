@@ -22,7 +22,7 @@ from django.db.models import Max
 
 from mahnwerk import frames
 from mahnwerk.records import bulk, ids, tenancy
-from mahnwerk.records.models import Run, RunChunk, Tenant
+from mahnwerk.records.models import Message, Run, RunChunk, Tenant
 
 DECIDED = {
     "case_id": pl.Int64,
@@ -69,6 +69,7 @@ def start_run(tenant_id: int, on: date, *, law_hash: str, at: datetime) -> int:
     """Begin a run of a day, or go on with the one of the same law that was cut off; its id."""
     tenancy.set_tenant(tenant_id)
     with transaction.atomic():
+        Tenant.objects.select_for_update().get(id=tenant_id)  # two that begin at once are one run
         runs = Run.objects.filter(tenant_id=tenant_id, on=on)
         cut_off = runs.filter(state=Run.State.RUNNING, law_hash=law_hash).order_by("run_no").last()
         if cut_off is not None:
@@ -135,6 +136,9 @@ def day_plan(
         part = rows.slice(start, chunk_cases)
         chunk = _Chunk(tenant_id, run_id, on, plan.law_hash, part["case_id"][0], part["case_id"][-1])
         with transaction.atomic():
+            Tenant.objects.select_for_update().get(id=tenant_id)  # chunks of two runs go one after another
+            if RunChunk.objects.filter(tenant_id=tenant_id, run_id=run_id, chunk=chunk_no).exists():
+                continue
             saved = _save_chunk(chunk, part, plan)
             RunChunk.objects.create(
                 tenant_id=tenant_id,
@@ -251,6 +255,7 @@ def _save_messages(chunk: _Chunk, fresh: pl.DataFrame, plan: frames.DayPlan) -> 
         (pl.col("state") == "withdrawn")
         | ((pl.col("state") == "planned") & ~(same & (pl.col("planned_on") == chunk.on)))
     )
+    again = again.filter(pl.col("id").is_in(_ours_to_replan(again["id"].to_list())))
     unwanted = (
         stored.filter(pl.col("state") == "planned")
         .join(fresh.select("case_id"), on="case_id", how="semi")
@@ -270,6 +275,17 @@ def _save_messages(chunk: _Chunk, fresh: pl.DataFrame, plan: frames.DayPlan) -> 
     keys = pl.concat([new_keys, again.select("case_id", pl.col("id").alias("message_id"))])
     _insert_items(chunk, keys, plan)
     return SavedPlan(planned=new.height, replanned=again.height, withdrawn=withdrawn)
+
+
+def _ours_to_replan(message_ids: list[int]) -> list[int]:
+    """Messages nobody has sealed since they were read; nobody will before this transaction ends."""
+    found: list[int] = []
+    for start in range(0, len(message_ids), 500):
+        rows = Message.objects.select_for_update().filter(
+            id__in=message_ids[start : start + 500], state__in=("planned", "withdrawn")
+        )
+        found += rows.order_by("id").values_list("id", flat=True)
+    return found
 
 
 def _insert_messages(chunk: _Chunk, new: pl.DataFrame) -> pl.DataFrame:

@@ -43,6 +43,7 @@ class Account:
     schedule: list[dict[str, Any]]
     payments: list[dict[str, Any]]
     open_cents: int
+    disputed_cents: int  # part of open_cents
     surplus_cents: int
     day_count: str
     law_gaps: list[str]
@@ -64,6 +65,7 @@ class Account:
             [row for row in self.schedule if row["claim_id"] in claim_ids],
             [part for row in self.payments if (part := _of_claims(row, claim_ids))],
             sum(row["open_cents"] for row in mine),
+            sum(row["disputed_cents"] for row in mine),
             self.surplus_cents,
             self.day_count,
             self.law_gaps,
@@ -105,7 +107,6 @@ def _account(
             {
                 **asdict(row),
                 "kind": claims[row.claim_id]["kind"],
-                "obligation_arose_on": claims[row.claim_id]["obligation_arose_on"],
                 "default_rate_ppm": _default_rate(claims[row.claim_id], case, laws, statement.on),
             }
             for row in statement.claims
@@ -117,6 +118,7 @@ def _account(
         schedule=[{**asdict(row), "invoice_number": numbers[row.claim_id]} for row in statement.interest],
         payments=_payments(statement, numbers, language),
         open_cents=statement.open_cents,
+        disputed_cents=statement.disputed_cents,
         surplus_cents=statement.surplus_cents,
         day_count=statement.day_count,
         law_gaps=sorted({row.law_gap for row in statement.claims if row.law_gap}),

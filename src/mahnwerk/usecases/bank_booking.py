@@ -21,6 +21,7 @@ from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 HOLD_CODE: Final = "unmatched_credit"
+_HOLD: Final = ("hold_case_id", "hold_fact_no")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def book_payment(book: OpenBook, booking: Booking) -> bool:
     """
     now = clock.now()
     with transaction.atomic():
+        if not bank.lock(book.tenant_id, [entry.row.id for entry in booking.entries]):
+            return False
         rows = [_payment(entry, booking) for entry in booking.entries]
         added = facts.append(book.tenant_id, rows, recorded_at=now)
         if booking.takes_discount and not _follows_by_itself(book, booking):
@@ -119,7 +122,12 @@ def _discounts(booking: Booking) -> list[dict[str, Any]]:
 
 
 def hold(book: OpenBook, row: BankEntry, case_id: int | None) -> None:
-    """Hold a debtor whose money may be here, until the entry is cleared; call it in a transaction."""
+    """Hold a debtor whose money may be here, until the entry is cleared; call it in a transaction.
+
+    The transaction keeps the entry (`bank.lock` or `bank.settle`), so another process that holds for it
+    too is seen here: a hold is set once, and none is left that nobody lifts.
+    """
+    row.refresh_from_db(fields=_HOLD)
     if row.hold_case_id == case_id:
         return
     lift_hold(book, row)
@@ -142,7 +150,8 @@ def hold(book: OpenBook, row: BankEntry, case_id: int | None) -> None:
 
 
 def lift_hold(book: OpenBook, row: BankEntry) -> None:
-    """End the hold of this entry and of no other."""
+    """End the hold of this entry and of no other; call it in a transaction that keeps the entry."""
+    row.refresh_from_db(fields=_HOLD)
     if row.hold_case_id is None:
         return
     facts.append(

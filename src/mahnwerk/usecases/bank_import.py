@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mahnwerk.formats.bank import BankFile, BankFileError, Entry, Statement
+from mahnwerk.formats.text import visible
 from mahnwerk.records import bank, bank_read, crypto, load
 from mahnwerk.records.models import BankAccount, Feed, ImportedFile
 from mahnwerk.usecases import clock
@@ -277,14 +278,14 @@ def _head(kind: str, statement: Statement) -> dict[str, Any]:
 def _told(entry: Entry) -> dict[str, Any]:
     original = entry.original_amount_cents if entry.original_currency in ("", entry.currency) else None
     return {
-        "name": entry.counterparty_name,
-        "iban": entry.counterparty_iban,
-        "remittance": entry.remittance,
-        "structured_reference": entry.structured_reference,
-        "end_to_end_id": entry.end_to_end_id,
-        "mandate_id": entry.mandate_id,
-        "bank_reference": entry.bank_reference,
-        "booking_text": entry.booking_text,
+        "name": visible(entry.counterparty_name),
+        "iban": visible(entry.counterparty_iban),
+        "remittance": visible(entry.remittance),
+        "structured_reference": visible(entry.structured_reference),
+        "end_to_end_id": visible(entry.end_to_end_id),
+        "mandate_id": visible(entry.mandate_id),
+        "bank_reference": visible(entry.bank_reference),
+        "booking_text": visible(entry.booking_text),
         "booked_on": entry.booked_on,
         "value_on": entry.value_on,
         "amount_cents": entry.amount_cents,

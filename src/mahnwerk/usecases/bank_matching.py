@@ -14,7 +14,7 @@ from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
-from mahnwerk.usecases import bank_returns, clock
+from mahnwerk.usecases import bank_returns, clock, refund_files
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
@@ -86,7 +86,11 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         summary.ignored += 1
         return True
     if row.kind in BACK:
-        _wait(book, entry, "own_payment_came_back", None)
+        if refund_files.came_back(book, entry):
+            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_came_back")
+            summary.ignored += 1
+        else:
+            _wait(book, entry, "own_payment_came_back", None)
         return True
     return False
 

@@ -79,6 +79,11 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
         )
     told += _discounts_lost(book, row, original)
     with transaction.atomic():
+        if not bank.lock(book.tenant_id, [row.id]):
+            return False
+        Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=original.case_id)
+        if not _is_live(book, original.case_id, original.fact_no):
+            return False  # another return took it back meanwhile: the next matching looks anew
         added = facts.append(book.tenant_id, told, recorded_at=clock.now())
         done = bank.settle(
             book.tenant_id, row.id, EntryState.BOOKED,

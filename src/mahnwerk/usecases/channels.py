@@ -6,8 +6,11 @@ import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.conf import settings
 
 from mahnwerk.frames import Channel
 from mahnwerk.gateways import Checkpoint, NotDelivered, Receipt
@@ -85,8 +88,22 @@ def _awake(checkpoint: Checkpoint, until: dt.datetime) -> Checkpoint:
     return check
 
 
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine itself; a name other than localhost may lead anywhere."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def smtp_settings(url: str) -> SmtpSettings:
-    """Settings from `smtp+starttls://user:password@host:587?timeout=30` (also smtp://, smtps://)."""
+    """Settings from `smtp+starttls://user:password@host:587?timeout=30` (also smtp://, smtps://).
+
+    Raises
+    ------
+    UnsafeStart
+        The URL cannot be used, or (in production) would show its password to the network.
+    """
     parts = urlsplit(url)
     try:
         port = parts.port or _PORTS[parts.scheme]
@@ -98,6 +115,11 @@ def smtp_settings(url: str) -> SmtpSettings:
         raise UnsafeStart(
             f"{SMTP_VARIABLE} cannot be used.",
             "It must look like smtp+starttls://user:password@host:587 (or smtps://; smtp:// = unencrypted).",
+        )
+    if security == "none" and parts.password and settings.IS_PRODUCTION and not _is_here(parts.hostname):
+        raise UnsafeStart(
+            f"{SMTP_VARIABLE} would send its password over the network unencrypted.",
+            "Write smtp+starttls:// or smtps://; smtp:// with a password may only name this machine.",
         )
     return SmtpSettings(
         parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""), security, timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from django.db.models import Count
 from mahnwerk.formats.creditor_yaml import CreditorFile, parse_creditor
 from mahnwerk.formats.rejects import FormatError
 from mahnwerk.frames import Role
+from mahnwerk.kernel.message_fees import CAPS
+from mahnwerk.law import LawGap, load_laws
 from mahnwerk.records.models import Creditor, Feed, Mandate
 from mahnwerk.usecases import clock, procedures
 from mahnwerk.usecases.audit import note
@@ -21,6 +24,8 @@ from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
 DEFAULT_PROCEDURES: Final = {"consumer": "consumers", "business": "businesses"}
+LENDERS: Final = {"consumer": "lenders"}
+"""What a creditor of the role `lender` gets instead, where its file names none."""
 LOGO_BYTES_MAX: Final = 300_000
 LOGO_TYPES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -72,7 +77,7 @@ def add_file(book: OpenBook, path: Path, *, dry_run: bool = False) -> list[Credi
     except OSError as error:
         raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
     logo, logo_type = _logo(path, told.logo)
-    chosen = _procedures(book, told.procedures)
+    chosen = _procedures(book, told.procedures, LENDERS if told.is_lender else {})
     columns = {
         "name": told.name[:200],
         "iban": told.iban,
@@ -87,7 +92,7 @@ def add_file(book: OpenBook, path: Path, *, dry_run: bool = False) -> list[Credi
         outcome = _save(book, told, columns)
         if dry_run:
             transaction.set_rollback(True)
-    return [CreditorAdded(told.key, told.name, outcome, _warnings(book, told, chosen))]
+    return [CreditorAdded(told.key, told.name, outcome, _warnings(told, clock.today()))]
 
 
 def _save(book: OpenBook, told: CreditorFile, columns: Mapping[str, Any]) -> str:
@@ -145,11 +150,13 @@ def _save_mandate(book: OpenBook, creditor_id: int, told: CreditorFile) -> bool:
     return True
 
 
-def _procedures(book: OpenBook, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Debtor kind → procedure key; the file's word, else the shipped default."""
-    known = procedures.of_book(book.place)
+def _procedures(
+    book: OpenBook, wanted: Mapping[str, str], of_role: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Debtor kind → procedure key; the file's word, else the role's, else the shipped default."""
+    known, of_role = procedures.of_book(book.place), of_role or {}
     return {
-        kind: procedures.find(known, wanted.get(kind) or default).key
+        kind: procedures.find(known, wanted.get(kind) or of_role.get(kind) or default).key
         for kind, default in DEFAULT_PROCEDURES.items()
     }
 
@@ -174,19 +181,23 @@ def _profile(told: CreditorFile, chosen: Mapping[str, str]) -> dict[str, Any]:
     ]
     plain = {name: getattr(told, name) for name in names}
     client = asdict(told.client) if told.client is not None else {}
-    return {**plain, "client": client, "procedures": dict(chosen)}
+    costs = {channel.value: cents for channel, cents in told.letter_cost_cents.items()}
+    return {**plain, "client": client, "procedures": dict(chosen), "letter_cost_cents": costs}
 
 
-def _warnings(book: OpenBook, told: CreditorFile, chosen: Mapping[str, str]) -> list[str]:
+def _warnings(told: CreditorFile, on: dt.date) -> list[str]:
     found = []
-    known = procedures.of_book(book.place)
-    for key in sorted(set(chosen.values())):
-        for channel, cents in told.letter_cost_cents.items():
-            if cents != known[key].letter_cost_cents.get(channel, 0):
-                found.append(
-                    f"letter_cost_cents.{channel}: {cents}; procedure {key} says otherwise, and that "
-                    "counts: write a procedure of your own to change it"
-                )
+    for channel, cents in told.letter_cost_cents.items():
+        try:
+            cap = load_laws()["de"].cents(CAPS[channel], on)
+        except LawGap as gap:
+            found.append(str(gap))
+            continue
+        if cents > cap:
+            found.append(
+                f"letter_cost_cents.{channel}: {cents} is above the cap of {cap} "
+                f"({CAPS[channel]}), which will be asked for"
+            )
     if not told.email:
         found.append("contact.email is missing: without a sender's address no e-mails can be written")
     return found

@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Book, DayPlan, FactKind, HeldReason
+from mahnwerk.kernel import limitation
 from mahnwerk.kernel.daily_run import Decided, decide, ruleset
 from mahnwerk.kernel.facts import live_facts
 from mahnwerk.kernel.notices import fees_to_void
@@ -28,6 +29,10 @@ NEEDS_PERSON: Final = (HeldReason.DATA_ERROR, HeldReason.LAW_GAP)
 """Reasons to hold that only a person can end: broken data, or law nobody has entered."""
 
 
+FIRST_CASES: Final = 5
+"""So many cases are named of those that will soon be time-barred."""
+
+
 @dataclass(frozen=True)
 class DayReport:
     """What one run found and recorded."""
@@ -44,6 +49,8 @@ class DayReport:
     held: list[dict[str, Any]]
     plans_to_remind: list[str] = field(default_factory=list)
     """Cases with a missed instalment whose debtor only a person can tell: `mahnwerk plan remind`."""
+    barred_soon: list[dict[str, Any]] = field(default_factory=list)
+    """Per currency: claims, cases, open principal, last safe day of the first, and the first few cases."""
 
     @property
     def needs_person(self) -> bool:
@@ -121,6 +128,7 @@ def run_day(
             result = decide(cases, laws, on, procedures=known)
         plan = result.plan
         tally.add(plan, cases.cases)
+        tally.warn(limitation.ending_soon(result.limitation, plan.balances, on), cases.cases)
         if run_id is not None:
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
             tally.again += attempts.plan_again(book, run_id, plan, on, cases.notices)
@@ -171,8 +179,14 @@ class _Tally:
     def __init__(self) -> None:
         self.measures: list[pl.DataFrame] = []
         self.held: list[pl.DataFrame] = []
+        self.barred_soon: list[pl.DataFrame] = []
         self.cases = 0
         self.again = 0
+
+    def warn(self, soon: pl.DataFrame, cases: pl.DataFrame) -> None:
+        """Keep the claims of `limitation.ending_soon` with their case's name."""
+        named = cases.select("case_id", "case_reference", "currency")
+        self.barred_soon.append(soon.join(named, on="case_id"))
 
     def add(self, plan: DayPlan, cases: pl.DataFrame) -> None:
         self.cases += cases.height
@@ -207,6 +221,7 @@ class _Tally:
             coverage_hash=saved.coverage,
             measures=by_step,
             held=by_reason,
+            barred_soon=_by_currency(pl.concat(self.barred_soon)) if self.barred_soon else [],
         )
 
 
@@ -215,6 +230,18 @@ def _by_step(measures: pl.DataFrame) -> list[dict[str, Any]]:
         cases=pl.len(), demanded_cents=pl.col("demanded_cents").sum(), fee_cents=pl.col("fee_cents").sum()
     )
     return grouped.sort("step_id", "channel", "currency").to_dicts()
+
+
+def _by_currency(soon: pl.DataFrame) -> list[dict[str, Any]]:
+    by_case = soon.sort("warn_on", "case_reference")
+    grouped = by_case.group_by("currency", maintain_order=True).agg(
+        claims=pl.len().cast(pl.Int64),
+        cases=pl.col("case_id").n_unique().cast(pl.Int64),
+        principal_open_cents=pl.col("principal_open_cents").sum(),
+        first_on=pl.col("warn_on").min(),
+        first_cases=pl.col("case_reference").unique(maintain_order=True).head(FIRST_CASES),
+    )
+    return grouped.sort("currency").to_dicts()
 
 
 def _by_reason(held: pl.DataFrame) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ from mahnwerk.usecases.direct_debits import (
     last_notice,
     lift_holds,
     notify,
+    one_at_a_time,
     open_mandates,
     plan_of,
 )
@@ -78,25 +79,24 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
         There is nothing to collect, or an order the official schema refuses.
     """
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
-    known = open_mandates(book, creditor, day)
-    found = targets(book, known, day)
-    chosen, skipped = _chosen(book, found, known, day)
-    if not chosen:
-        last = DebitFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
-        row = last.order_by("-message_id").first()
-        if row is None:
-            raise BadInput(
-                f"creditor {creditor_key}: nothing to collect on {day}"
-                + (f" ({'; '.join(skipped)})." if skipped else "."),
-                "`mahnwerk direct-debit announce` first; the notice time must have passed.",
-            )
-        return _view(book, row, is_new=False, skipped=skipped)
     with transaction.atomic():
-        row = _record(book, creditor, chosen, day)
-        note(
-            book, "direct_debit_create", on=day, detail={"message_id": row.message_id, "orders": len(chosen)}
+        one_at_a_time(creditor)
+        known = open_mandates(book, creditor, day)
+        chosen, skipped = _chosen(book, targets(book, known, day), known, day)
+        if chosen:
+            row = _record(book, creditor, chosen, day)
+            detail = {"message_id": row.message_id, "orders": len(chosen)}
+            note(book, "direct_debit_create", on=day, detail=detail)
+            return _view(book, row, is_new=True, skipped=skipped)
+    last = DebitFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
+    known_row = last.order_by("-message_id").first()
+    if known_row is None:
+        raise BadInput(
+            f"creditor {creditor_key}: nothing to collect on {day}"
+            + (f" ({'; '.join(skipped)})." if skipped else "."),
+            "`mahnwerk direct-debit announce` first; the notice time must have passed.",
         )
-    return _view(book, row, is_new=True, skipped=skipped)
+    return _view(book, known_row, is_new=False, skipped=skipped)
 
 
 _Order = tuple[Target, DebitMandate, DebitNotice, dt.date, int]
@@ -349,6 +349,7 @@ def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int
         raise NotFound(f"there is no file {message_id!r}.", "`mahnwerk direct-debit create` names it.")
     booked, there = 0, []
     with transaction.atomic():
+        one_at_a_time(Creditor.objects.get(tenant_id=book.tenant_id, id=file.creditor_id))
         for order in file.orders.order_by("end_to_end_id"):
             if order.statuses.exists():
                 continue
@@ -381,5 +382,6 @@ def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int
                 recorded_at=clock.now(),
             )
             booked += 1
-        note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
+        if booked:
+            note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
     return booked, there

@@ -19,7 +19,6 @@ from mahnwerk.kernel.target_days import target_day
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
 from mahnwerk.records.models import (
-    Case,
     Creditor,
     DebitMandate,
     DebitNotice,
@@ -204,20 +203,37 @@ def announce(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> li
 
     Claims under an open mandate that are due by the collection day, and instalments whose last collection
     came back. The first collection of an instalment needs no notice beside its plan, which names every
-    day and sum. Run again, it announces nothing twice.
+    day and sum. Run again on the same day, it records nothing twice and gives the day's texts again: what
+    was recorded just before a crash still reaches its debtor.
     """
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
-    known = open_mandates(book, creditor, day)
-    told = []
-    for target in targets(book, known, day):
-        mandate = known[target.case_id]
-        is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
-        if is_first_instalment or not is_free(book, target):
-            continue
-        collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
-        notify(book, target, mandate, notified_on=day, collect_on=collect_on)
-        told.append(_announced(book, target, mandate, creditor, collect_on))
-    return told
+    with transaction.atomic():
+        one_at_a_time(creditor)
+        known = open_mandates(book, creditor, day)
+        for target in targets(book, known, day):
+            mandate = known[target.case_id]
+            is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
+            if is_first_instalment or not is_free(book, target):
+                continue
+            collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
+            notify(book, target, mandate, notified_on=day, collect_on=collect_on)
+    return [_announced(row, creditor) for row in _told_on(book, creditor, day)]
+
+
+def one_at_a_time(creditor: Creditor) -> None:
+    """Wait until nobody else announces, collects or books for this creditor; call it in a transaction."""
+    Creditor.objects.select_for_update().get(tenant_id=creditor.tenant_id, id=creditor.id)
+
+
+def _told_on(book: OpenBook, creditor: Creditor, day: dt.date) -> Iterable[DebitNotice]:
+    """Notices of a day under mandates that still run, without those a plan gave."""
+    rows = DebitNotice.objects.filter(
+        tenant_id=book.tenant_id,
+        notified_on=day,
+        mandate__case__creditor_id=creditor.id,
+        mandate__ended_on__isnull=True,
+    ).exclude(instalment__isnull=False, attempt=1)
+    return rows.select_related("mandate", "case", "claim", "instalment").order_by("case_id", "id")
 
 
 def notify(
@@ -257,20 +273,19 @@ def notify(
     return row
 
 
-def _announced(
-    book: OpenBook, target: Target, mandate: DebitMandate, creditor: Creditor, collect_on: dt.date
-) -> Announced:
-    case = Case.objects.get(tenant_id=book.tenant_id, id=target.case_id)
-    whole, part = divmod(target.amount_cents, 100)
+def _announced(notice: DebitNotice, creditor: Creditor) -> Announced:
+    mandate, case = notice.mandate, notice.case
+    what = f"Rechnung {notice.claim.invoice_number}" if notice.claim else f"Rate {notice.instalment.number}"
+    whole, part = divmod(notice.amount_cents, 100)
     text = (
-        f"Wir ziehen {target.what} über {whole},{part:02d} € am {collect_on:%d.%m.%Y} von Ihrem Konto ein "
+        f"Wir ziehen {what} über {whole},{part:02d} € am {notice.collect_on:%d.%m.%Y} von Ihrem Konto ein "
         f"(Gläubiger-ID {mandate.creditor_identifier}, Mandat {mandate.reference}). {creditor.name}"
     )
     return Announced(
         case.case_reference,
-        target.what,
-        target.amount_cents,
-        collect_on,
+        what,
+        notice.amount_cents,
+        notice.collect_on,
         mandate.reference,
         mandate.creditor_identifier,
         text,

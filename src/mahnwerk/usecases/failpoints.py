@@ -18,12 +18,16 @@ _kill_at = int(os.environ.get("MAHNWERK_KILL_AT", "0"))
 _log = os.environ.get("MAHNWERK_KILL_LOG", "")
 _armed = bool(_kill_at or _log)
 _reached = 0
+_signal = signal.SIGKILL
 
 
-def arm(kill_at: int, log: str = "") -> None:
-    """Switch the points on in this process, as the environment would; counting begins anew."""
-    global _kill_at, _log, _armed, _reached
-    _kill_at, _log, _reached = kill_at, log, 0
+def arm(kill_at: int, log: str = "", how: signal.Signals = signal.SIGKILL) -> None:
+    """Switch the points on in this process, as the environment would; counting begins anew.
+
+    `how` may be `SIGSTOP` instead, so that another process works while this one stands at its point.
+    """
+    global _kill_at, _log, _armed, _reached, _signal
+    _kill_at, _log, _reached, _signal = kill_at, log, 0, how
     _armed = bool(kill_at or log)
 
 
@@ -40,7 +44,7 @@ def _count(name: str) -> None:
         with open(_log, "a", encoding="utf-8") as log:
             log.write(f"{name}\n")
     if _reached == _kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _signal)
 
 
 def watch_connection(connection: Any) -> None:

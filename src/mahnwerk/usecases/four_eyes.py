@@ -74,15 +74,23 @@ def check(
     if not needs_second(book, case_id, kind, cents, on):
         return {"approved_by": approved_by[:100]} if approved_by else {}
     limit = limit_cents(book.place)
+    what = f"{kind.name.lower()}: more than {limit // 100},{limit % 100:02d} is given up in this case"
+    return second(book, approved_by, what)
+
+
+def second(book: OpenBook, approved_by: str, what: str) -> dict[str, str]:
+    """The second person of an act that takes two, as the audit trail keeps them.
+
+    Raises
+    ------
+    BadInput
+        Nobody is named, or the same person. `what` says what is done and why it takes two.
+    """
     if not approved_by.strip():
-        raise BadInput(
-            f"{kind.name.lower()}: more than {limit // 100},{limit % 100:02d} is given up in this case; that "
-            "takes two people.",
-            "Add --approved-by NAME, somebody other than you.",
-        )
+        raise BadInput(f"{what}; that takes two people.", "Add --approved-by NAME, somebody other than you.")
     if _person(approved_by) == _person(book.actor):
         raise BadInput(
-            f"{kind.name.lower()}: {approved_by} cannot approve what they do themselves.",
+            f"{what}; {approved_by} cannot approve what they do themselves.",
             "Name somebody else with --approved-by.",
         )
     return {"approved_by": approved_by.strip()[:100]}

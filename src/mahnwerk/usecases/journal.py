@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
+from django.db import transaction
 
 from mahnwerk.kernel import ledger
 from mahnwerk.kernel.accounts import CLEARING, MEMORANDUM, Account
@@ -146,14 +147,17 @@ def close(book: OpenBook, until: dt.date) -> dict[str, Any]:
     BadInput
         The day is not over yet, or the period is closed already.
     """
-    closed = records.closed_until(book.tenant_id)
-    if closed is not None and until <= closed:
-        raise BadInput(f"the journal is closed until {closed} already.", "Name a later day.")
     if until >= clock.today():
         raise BadInput(f"{until} is not over yet.", "A period can be closed from the day after its last.")
-    first = closed + dt.timedelta(days=1) if closed else None
-    row = records.close(book.tenant_id, until, first_on=first, at=clock.now())
-    note(book, "journal_close", on=until, detail={"postings": row.posting_count, "hash": row.content_hash})
+    with transaction.atomic():
+        records.one_at_a_time(book.tenant_id)
+        closed = records.closed_until(book.tenant_id)
+        if closed is not None and until <= closed:
+            raise BadInput(f"the journal is closed until {closed} already.", "Name a later day.")
+        first = closed + dt.timedelta(days=1) if closed else None
+        row = records.close(book.tenant_id, until, first_on=first, at=clock.now())
+        told = {"postings": row.posting_count, "hash": row.content_hash}
+        note(book, "journal_close", on=until, detail=told)
     return {"until": until, "postings": row.posting_count, "content_hash": row.content_hash}
 
 

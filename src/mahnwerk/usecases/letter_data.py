@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mahnwerk.frames import ClaimKind, Role
+from mahnwerk.frames import Channel, ClaimKind, Role
 from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.letters.model import (
+    ATTACHMENT,
+    DEMANDING,
     TEMPLATES,
     InterestRow,
     Item,
@@ -26,6 +28,7 @@ from mahnwerk.letters.model import (
     Sender,
 )
 from mahnwerk.usecases.accounts import Account
+from mahnwerk.usecases.letter_links import MIN_CENTS
 
 REMEDY: Final = "complete the creditor file or the claim, import it again, then: mahnwerk send"
 OFFER_FROM_CENTS: Final = 5_000
@@ -45,10 +48,18 @@ GROUNDS: Final = {
 }
 """What a debt is for, in German and English."""
 NOT_ASKED: Final = {
-    "de": ("bestrittener Teil, nicht gefordert", "Zinsen auf den bestrittenen Teil, nicht gefordert"),
-    "en": ("disputed part, not asked for", "interest on the disputed part, not asked for"),
+    "de": (
+        "strittiger Teil, nicht gefordert",
+        "Zinsen auf den strittigen Teil, nicht gefordert",
+        "strittige Kosten, nicht gefordert",
+    ),
+    "en": (
+        "disputed part, not asked for",
+        "interest on the disputed part, not asked for",
+        "disputed costs, not asked for",
+    ),
 }
-"""What a letter leaves out of a claim: of the principal, and of its interest."""
+"""What a letter leaves out of a claim: of the principal, of its interest, of its costs."""
 SETTLED: Final = {
     "principal": ("auf den Rechnungsbetrag", "towards the invoice amount"),
     "interest": ("auf Zinsen", "towards interest"),
@@ -80,6 +91,8 @@ def message_letter(
     creditor: Mapping[str, Any],
     procedure: Procedure,
     reference: str,
+    contracts: Mapping[int, dt.date],
+    pay_url: str = "",
 ) -> Content:
     """The letter of a measure.
 
@@ -92,6 +105,8 @@ def message_letter(
     creditor : as from `load.creditors`
     procedure : whose step this is
     reference : the case's RF reference
+    contracts : claim_id → date of its contract, where it is known
+    pay_url : the case's pay link; a letter that asks for too little to be paid on it leaves it out
 
     Raises
     ------
@@ -101,11 +116,12 @@ def message_letter(
     if measure["step_id"] == PLAN_REMINDER:
         raise ValueError("a reminder of a plan is written by `plan_letters.reminder`")
     mine = full.of_claims({item["claim_id"] for item in items})
-    listed = listed_items(mine, items, procedure, subject_of(creditor))
+    listed = listed_items(mine, items, procedure, subject_of(creditor), contracts)
     demand = sum(item.open_cents for item in listed)
     step = next(step for step in procedure.steps if step.id == measure["step_id"])
+    template = template_of(procedure, measure["step_id"])
     letter = Letter(
-        template=template_of(procedure, measure["step_id"]),
+        template=template,
         sender=sender(creditor),
         recipient=recipient(person),
         dated_on=on,
@@ -121,7 +137,7 @@ def message_letter(
         is_consumer=bool(case["is_consumer"]),
         creditor=client(creditor, Role(case["role"])),
         registration=registration(creditor),
-        lines=(*lines(mine, costs), *_not_asked(mine)),
+        lines=(*lines(mine, costs), *not_asked(mine)),
         interest_rows=tuple(interest_rows(mine)),
         payments=tuple(payments(mine)),
         new_costs_cents=sum(cents for *_, cents in costs),
@@ -130,6 +146,8 @@ def message_letter(
         day_count=mine.day_count,
         is_consumer_credit=is_consumer_credit(mine),
         offer=_offer(demand, measure["pay_by"]) if "instalment_plan" in step.offers else None,
+        pay_url=pay_url if template in DEMANDING and demand >= MIN_CENTS else "",
+        grounds=frozenset({ATTACHMENT} if measure["channel"] == Channel.EMAIL else ()),
     )
     shown = {**mine.as_dict(), "demand_cents": demand, "pay_by": measure["pay_by"]}
     return Content(letter, json.dumps(shown, sort_keys=True, default=str))
@@ -153,14 +171,18 @@ def template_of(procedure: Procedure, step_id: str) -> str:
 
 
 def listed_items(
-    mine: Account, items: Sequence[Mapping[str, Any]], procedure: Procedure, subject: str
+    mine: Account,
+    items: Sequence[Mapping[str, Any]],
+    procedure: Procedure,
+    subject: str,
+    contracts: Mapping[int, dt.date],
 ) -> list[Item]:
     """The claims a message lists; a disputed part is not asked for and not shown as owed."""
     by_claim = {item["claim_id"]: item for item in items}
     found = []
     for row in mine.claims:
         item = by_claim[row["claim_id"]]
-        disputed, interest = disputed_parts(row)
+        disputed, interest, costs = disputed_parts(row)
         found.append(
             Item(
                 invoice_number=row["invoice_number"],
@@ -169,11 +191,13 @@ def listed_items(
                 original_cents=row["original_cents"],
                 principal_open_cents=row["principal_open_cents"] - disputed,
                 interest_open_cents=row["interest_open_cents"] - interest,
-                costs_open_cents=row["costs_open_cents"],
+                costs_open_cents=row["costs_open_cents"] - costs,
+                disputed_cents=disputed + interest + costs,
                 step=template_of(procedure, item["step_id"]),
                 triggers_default=item["triggers_default"],
                 ground=ground(row["kind"], mine.language, subject),
-                contract_on=row["obligation_arose_on"] or row["issued_on"],
+                contract_on=contracts.get(row["claim_id"]),
+                is_contract=row["kind"] != ClaimKind.DAMAGES,
                 default_since=row["default_began_on"],
                 default_source=row["default_source"],
             )
@@ -222,7 +246,7 @@ def is_consumer_credit(mine: Account) -> bool:
     return any(row["kind"] == ClaimKind.CONSUMER_LOAN for row in mine.claims)
 
 
-def _not_asked(mine: Account) -> list[Line]:
+def not_asked(mine: Account) -> list[Line]:
     """Lines that take off what is disputed, since the letter does not ask for it."""
     labels = NOT_ASKED[mine.language]
     return [
@@ -233,13 +257,21 @@ def _not_asked(mine: Account) -> list[Line]:
     ]
 
 
-def disputed_parts(row: Mapping[str, Any]) -> tuple[int, int]:
-    """What of a claim's principal is disputed, and the interest on that share, in the debtor's favour."""
-    principal = row["principal_open_cents"]
-    disputed = min(row["disputed_cents"], principal)
+def disputed_parts(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    """What of a claim's principal, interest and costs is disputed, in the debtor's favour.
+
+    A share of the principal takes the interest on that share with it; the whole takes the costs too.
+    """
+    disputed, principal = row["disputed_cents"], row["principal_open_cents"]
+    interest, costs = row["interest_open_cents"], row["costs_open_cents"]
     if disputed <= 0:
-        return 0, 0
-    return disputed, -(-row["interest_open_cents"] * disputed // principal)
+        return 0, 0, 0
+    if disputed >= row["open_cents"]:
+        return principal, interest, costs
+    if principal <= 0:
+        return 0, min(disputed, interest), max(0, disputed - interest)
+    share = min(disputed, principal)
+    return share, -(-interest * share // principal), 0
 
 
 def ground(kind: int, language: str, subject: str = "") -> str:

@@ -26,6 +26,9 @@ from mahnwerk.usecases import clock
 
 LEASE: Final = dt.timedelta(minutes=10)
 """How long a sealed message may take to leave (decision 0004)."""
+HAND_OVER: Final = 2 * LEASE
+"""How long after its lease a worker may still wait in the middle of handing over: begun before half the
+lease, each answer of a mail server waited for at most five minutes."""
 
 
 _ITEM_COLUMNS: Final = ("claim_id", "step_id", "level", "climbs", "open_cents", "triggers_default")
@@ -85,6 +88,11 @@ def seal(tenant_id: int, sealing: Sealing) -> int:
     now = clock.now()
     with transaction.atomic():
         if _lock_case(tenant_id, sealing.case_id) != sealing.fact_no:
+            raise CaseMoved
+        ours = Message.objects.select_for_update().filter(
+            tenant_id=tenant_id, id=sealing.message_id, state=MessageState.PLANNED, fence=sealing.fence
+        )
+        if ours.first() is None:
             raise CaseMoved
         _replace_items(tenant_id, sealing)
         changed = Message.objects.filter(
@@ -184,8 +192,20 @@ def confirm(tenant_id: int, message_id: int, fence: int, receipt: str, on: dt.da
     )
 
 
-def mark_uncertain(tenant_id: int, message_id: int, fence: int, because: str, on: dt.date) -> bool:
-    """sending → uncertain, with the fact that blocks the next level and leaves the fee unproven."""
+def mark_uncertain(
+    tenant_id: int,
+    message_id: int,
+    fence: int,
+    because: str,
+    on: dt.date,
+    *,
+    busy_until: dt.datetime | None = None,
+) -> bool:
+    """sending → uncertain, with the fact that blocks the next level and leaves the fee unproven.
+
+    `busy_until`: the worker that had it may be handing it over until then; before, it cannot be settled
+    as failed.
+    """
     return _end(
         tenant_id,
         message_id,
@@ -194,7 +214,7 @@ def mark_uncertain(tenant_id: int, message_id: int, fence: int, because: str, on
         [FactKind.MESSAGE_UNCERTAIN],
         on,
         ended_because=because[:60],
-        lease_until=None,
+        lease_until=busy_until,
     )
 
 

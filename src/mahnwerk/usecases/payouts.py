@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from mahnwerk.formats.pain import AMOUNT_CENTS_MAX
 from mahnwerk.formats.payout_terms import parse_terms
 from mahnwerk.formats.rejects import FormatError
+from mahnwerk.gateways.files import FileGateway
 from mahnwerk.kernel import payouts as kernel
 from mahnwerk.kernel.accounts import Account
 from mahnwerk.kernel.ledger import account_totals
@@ -156,6 +157,7 @@ def pay_out(
     reached("payouts saved")
     files: list[str] = []
     if not dry_run:
+        FileGateway(payout_files.folder_of(book)).sweep()
         files, more = payout_files.write_missing(book, only)
         warnings += more
     return PayoutReport(on, dry_run, rows, files, warnings)
@@ -205,13 +207,14 @@ def _one(
         creditor_id=pl.lit(creditor_id), currency=pl.lit(currency), posted_on=pl.lit(on)
     )
     try:
-        records.save_payout(book.tenant_id, payout, postings, items.filter(~pl.col("is_covered"))["id"])
+        with transaction.atomic():
+            records.save_payout(book.tenant_id, payout, postings, items.filter(~pl.col("is_covered"))["id"])
+            note(book, "payout", on=on, detail={"payout_id": payout.id, "amount_cents": payout.amount_cents})
     except (IntegrityError, records.JournalConflict) as error:
         raise UnsafeStart(
             f"{key}: another run paid this creditor at the same time; this one paid nothing.",
             "Run `mahnwerk payout` again; it pays only what is left.",
         ) from error
-    note(book, "payout", on=on, detail={"payout_id": payout.id, "amount_cents": payout.amount_cents})
     return PayoutRow(key, currency, "paid", payout.reference, told, liability)
 
 

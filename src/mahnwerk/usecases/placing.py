@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 from django.db import transaction
 
-from mahnwerk.frames import REJECTS, empty
+from mahnwerk.frames import REJECTS, ClaimKind, Role, empty
 from mahnwerk.records import import_claims, load
 from mahnwerk.usecases import creditors
 from mahnwerk.usecases.opening import OpenBook
@@ -19,6 +19,7 @@ from mahnwerk.usecases.opening import OpenBook
 REMEDIES: Final = {
     "creditor_key": "Add it with `mahnwerk creditor add FILE`, or name one with --creditor.",
     "customer_number": "Add a customer number, or a name with postal address.",
+    "obligation_arose_on": "Ask the client for the date of the contract; add it, import again.",
     "credits_invoice": "Import the invoice first, or leave the column empty to lower the whole case.",
 }
 CONFLICT_REMEDY: Final = "Correct the number if it is another invoice; else record the change as a fact."
@@ -57,12 +58,12 @@ def place(
         chosen = Creditors.of(book, file, creditor, claims)
         named = claims.with_columns(chosen.ids_of(claims))
         lost = named.filter(pl.col("creditor_id").is_null())
-        taken = import_claims.import_claims(
-            book.tenant_id, named.filter(pl.col("creditor_id").is_not_null()), recorded_at=at
-        )
+        undated = named.filter(chosen.needs_contract_date())
+        fit = named.filter(pl.col("creditor_id").is_not_null() & ~chosen.needs_contract_date())
+        taken = import_claims.import_claims(book.tenant_id, fit, recorded_at=at)
         if dry_run:
             transaction.set_rollback(True)
-    rejects = pl.concat([chosen.rejects(lost), _conflicts(taken.conflicts)])
+    rejects = pl.concat([chosen.rejects(lost), _undated(undated), _conflicts(taken.conflicts)])
     return Placed(
         new=taken.new,
         new_cases=taken.new_cases,
@@ -71,6 +72,21 @@ def place(
         rejects=rejects,
         warnings=chosen.warnings,
     )
+
+
+def _undated(rows: pl.DataFrame) -> pl.DataFrame:
+    """REJECTS for claims an agency could never lawfully ask for, as it must state the contract's date."""
+    return rows.select(
+        "row_no",
+        pl.lit("obligation_arose_on").alias("column"),
+        pl.lit("").alias("value"),
+        pl.lit("missing").alias("code"),
+        pl.lit(
+            "the date of the contract is missing, which an agency or assignee must state "
+            "(§ 13a Abs. 1 Nr. 2 RDG)"
+        ).alias("reason"),
+        pl.lit(REMEDIES["obligation_arose_on"]).alias("remedy"),
+    ).cast(dict(REJECTS))
 
 
 def _conflicts(conflicts: pl.DataFrame) -> pl.DataFrame:
@@ -100,6 +116,7 @@ class Creditors:
     by_vat_id: Mapping[str, int]
     by_iban: Mapping[str, int]
     silent: int | None
+    third_parties: tuple[int, ...] = ()  # agencies and assignees, which § 13a RDG binds
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -125,6 +142,7 @@ class Creditors:
             {_plain(row["vat_id"]): row["creditor_id"] for row in known if row["vat_id"]},
             _accounts(known),
             _silent(by_key, file, creditor),
+            tuple(row["creditor_id"] for row in known if row["role"] in (Role.AGENCY, Role.ASSIGNEE)),
             warnings,
         )
 
@@ -138,6 +156,15 @@ class Creditors:
         return rows.select(given).join(
             distinct, on=list(marks), how="left", maintain_order="left", nulls_equal=True
         )["creditor_id"]
+
+    def needs_contract_date(self) -> pl.Expr:
+        """Rows without the date of a contract whose creditor must be able to name it."""
+        return (
+            pl.col("creditor_id").is_in(self.third_parties)
+            & pl.col("obligation_arose_on").is_null()
+            & ~pl.col("is_credit_note")
+            & (pl.col("kind") != ClaimKind.DAMAGES)
+        )
 
     def find(self, key: str, vat_id: str, iban: str) -> int | None:
         """The creditor a row means."""

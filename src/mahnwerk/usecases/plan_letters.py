@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from mahnwerk.frames import Book, Role
+from mahnwerk.frames import Book, Channel, Role
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
-from mahnwerk.letters.model import Letter, MissedInstalment, RunningPlan
+from mahnwerk.letters.model import ATTACHMENT, Letter, MissedInstalment, RunningPlan
 from mahnwerk.usecases.accounts import Account
 from mahnwerk.usecases.letter_data import (
     Content,
@@ -38,6 +38,7 @@ def reminder(
     creditor: Mapping[str, Any],
     procedure: Procedure,
     reference: str,
+    contracts: Mapping[int, dt.date],
 ) -> Content:
     """The letter of a measure `plan_reminder`: the instalments missed, and no cost of any kind.
 
@@ -46,7 +47,7 @@ def reminder(
     full : the account of the case
     book : holds the case with its facts and instalments
     measure : row of MEASURES
-    person, creditor, procedure, reference : as for `letter_data.message_letter`
+    person, creditor, procedure, reference, contracts : as for `letter_data.message_letter`
 
     Raises
     ------
@@ -58,7 +59,7 @@ def reminder(
     items = [
         {"claim_id": claim_id, "step_id": PLAN_REMINDER, "triggers_default": False} for claim_id in claim_ids
     ]
-    listed = listed_items(mine, items, procedure, subject_of(creditor))
+    listed = listed_items(mine, items, procedure, subject_of(creditor), contracts)
     letter = Letter(
         template=PLAN_REMINDER,
         sender=sender(creditor),
@@ -77,6 +78,7 @@ def reminder(
         creditor=client(creditor, Role(case["role"])),
         registration=registration(creditor),
         plan=plan,
+        grounds=frozenset({ATTACHMENT} if measure["channel"] == Channel.EMAIL else ()),
     )
     shown = {
         "missed": [[rate.number, rate.due_on.isoformat(), rate.open_cents] for rate in plan.missed],

@@ -23,11 +23,12 @@ from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.law import Laws, load_laws
 from mahnwerk.letters.model import Letter, LetterError, Rendered
 from mahnwerk.records import crypto, load
-from mahnwerk.records.models import Case, Message
-from mahnwerk.usecases import envelopes, letter_data, plan_letters, procedures, rendering
+from mahnwerk.records.models import Case, Message, PayLink
+from mahnwerk.usecases import envelopes, letter_data, letter_links, plan_letters, procedures, rendering
 from mahnwerk.usecases.accounts import Account, accounts
 from mahnwerk.usecases.channels import Channels
 from mahnwerk.usecases.letter_data import Incomplete
+from mahnwerk.usecases.letter_links import LetterLinks
 from mahnwerk.usecases.opening import OpenBook
 from mahnwerk.usecases.outbox import Sealing
 
@@ -48,7 +49,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A planned message, asked about again: with everything its seal needs, or refused."""
+    """A planned message, asked about again: with everything its seal needs, or refused.
+
+    `pay_link` is the link its letter names: it must be kept before the seal.
+    """
 
     message: Message
     case_reference: str
@@ -57,6 +61,7 @@ class Prepared:
     sealing: Sealing | None = None
     envelope: Mapping[str, str] | None = None
     refusal: Refusal | None = None
+    pay_link: PayLink | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class _Draft:
     wanted: _Wanted
     letter: Letter
     statement_hash: bytes
+    links: LetterLinks
 
 
 def prepare(book: OpenBook, on: dt.date, message_ids: Sequence[int], channels: Channels) -> list[Prepared]:
@@ -103,8 +109,9 @@ def prepare(book: OpenBook, on: dt.date, message_ids: Sequence[int], channels: C
             wanted.append(asked)
     drafts: list[_Draft] = []
     accounts = workshop.accounts(wanted)
+    links = letter_links.of_cases(book, [workshop.cases[one.message.case_id] for one in wanted])
     for one in wanted:
-        made = workshop.draft(one, accounts[one.message.case_id])
+        made = workshop.draft(one, accounts[one.message.case_id], links)
         if isinstance(made, Refusal):
             results[one.message.id] = workshop.refused(one.message, made)
         else:
@@ -130,6 +137,7 @@ class _Workshop:
     channels: Channels
     cases: Mapping[int, Mapping[str, Any]]
     references: Mapping[int, str]
+    contracts: Mapping[int, dt.date]
 
     @classmethod
     def open(cls, opened: OpenBook, on: dt.date, message_ids: Sequence[int], channels: Channels) -> _Workshop:
@@ -151,6 +159,7 @@ class _Workshop:
             channels=channels,
             cases={row["case_id"]: row for row in cases.cases.iter_rows(named=True)},
             references=dict(Case.objects.filter(id__in=case_ids).values_list("id", "rf_reference")),
+            contracts=load.contract_dates(opened.tenant_id, case_ids),
         )
 
     def ask(self, message: Message) -> _Wanted | Refusal:
@@ -180,7 +189,7 @@ class _Workshop:
         ids = [one.message.case_id for one in wanted]
         return accounts(book, self.decided.plan.balances, self.laws, self.on, ids) if ids else {}
 
-    def draft(self, wanted: _Wanted, account: Account) -> _Draft | Refusal:
+    def draft(self, wanted: _Wanted, account: Account, links: LetterLinks) -> _Draft | Refusal:
         """The letter's values."""
         case = self.cases[wanted.message.case_id]
         known = (
@@ -191,14 +200,24 @@ class _Workshop:
         )
         try:
             if wanted.measure["step_id"] == PLAN_REMINDER:
-                content = plan_letters.reminder(account, self.on, self.book, case, wanted.measure, *known)
+                content = plan_letters.reminder(
+                    account, self.on, self.book, case, wanted.measure, *known, self.contracts
+                )
             else:
                 content = letter_data.message_letter(
-                    account, self.on, case, wanted.measure, wanted.items, wanted.costs, *known
+                    account,
+                    self.on,
+                    case,
+                    wanted.measure,
+                    wanted.items,
+                    wanted.costs,
+                    *known,
+                    self.contracts,
+                    links.url_of(wanted.message.case_id),
                 )
         except (Incomplete, LetterError) as error:
             return Refusal("letter_incomplete", str(error), letter_data.REMEDY, False, wanted.permit)
-        return _Draft(wanted, content.letter, self._keyed(content.statement_text))
+        return _Draft(wanted, content.letter, self._keyed(content.statement_text), links)
 
     def _permit(self, message: Message, measures: pl.DataFrame, items: pl.DataFrame) -> permits.Permit:
         """Ask with the figures of this moment; step, cycle and channel must be those planned."""
@@ -235,7 +254,8 @@ class _Workshop:
 
         if isinstance(rendered, str):
             return no("letter_failed", rendered)
-        faults = rendering.faults(draft.letter, rendered, by_post=message.channel == Channel.POST)
+        by_post, pages = message.channel == Channel.POST, draft.links.pages
+        faults = rendering.faults(draft.letter, rendered, by_post=by_post, pay_pages=pages)
         if faults:
             return no("letter_check", "the letter check refused it: " + "; ".join(faults[:3]))
         gateway = self.channels.gateway_of(message.channel)
@@ -273,6 +293,7 @@ class _Workshop:
             draft.letter.demand_cents,
             sealing=sealing,
             envelope=envelope,
+            pay_link=draft.links.by_case.get(message.case_id) if draft.letter.pay_url else None,
         )
 
     def _enveloped(

@@ -22,15 +22,13 @@ from mahnwerk.law.strict_yaml import StrictYamlError, load
 from mahnwerk.records import ids, tenancy
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import Creditor, Feed, ProviderAccount, ProviderEvent
-from mahnwerk.usecases import books, clock
+from mahnwerk.usecases import books, clock, letter_links
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import BadInput, NotFound, Refused, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
 
 TEST_SERVER: Final = "MAHNWERK_TEST_PROVIDER"
 """Environment variable naming a test server on this machine ("127.0.0.1:8123"); refused in production."""
-PUBLIC_URL: Final = "MAHNWERK_PUBLIC_URL"
-"""Environment variable: where the pay pages and webhooks are reached, "https://pay.example.org"."""
 VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -60,12 +58,13 @@ class NoSuchAccount(Refused):
 
 @dataclass(frozen=True)
 class AccountAdded:
-    """What became of an account file. `outcome` is new or changed."""
+    """What became of an account file. `outcome` is new or changed; `in_letters`: letters carry its links."""
 
     key: str
     provider: str
     outcome: str
     webhook_path: str
+    in_letters: bool
 
 
 def gateway(account: ProviderAccount) -> PaymentProvider:
@@ -90,10 +89,10 @@ def test_server() -> str:
 
 def public_url(path: str) -> str:
     """A URL of our own pages; its host is configured, never taken from a request."""
-    base = os.environ.get(PUBLIC_URL, "").rstrip("/")
+    base = letter_links.pages()
     if not base:
         raise BadInput(
-            f"{PUBLIC_URL} is not set: providers must know where to send payers and events.",
+            f"{letter_links.PUBLIC_URL} is not set: providers must know where to send payers and events.",
             "Set it to the address of the pay pages, for example https://pay.example.org.",
         )
     return base + path
@@ -160,6 +159,7 @@ def overview(book: OpenBook) -> list[dict[str, Any]]:
             "provider": row.provider,
             "creditor": creditors.get(row.creditor_id, ""),
             "webhook_path": webhook_path(row),
+            "in_letters": row.settings.get(letter_links.IN_LETTERS) != "false",
             "applied": counts.get((row.id, "applied"), 0),
             "waiting": counts.get((row.id, "waiting"), 0),
             "unmatched": counts.get((row.id, "unmatched"), 0),
@@ -187,7 +187,7 @@ def add_file(book: OpenBook, path: Path) -> AccountAdded:
         raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
     if not isinstance(told, dict):
         raise BadInput(f"{path.name}: must be keys and values: key, provider, creditor, secrets.")
-    allowed = {"key", "provider", "creditor", "settings", "secrets", "max_age_days"}
+    allowed = {"key", "provider", "creditor", "settings", "secrets", "max_age_days", "in_letters"}
     if unknown := sorted(str(name) for name in told.keys() - allowed):
         raise BadInput(f"{path.name}: unknown key {unknown[0]!r}.", f"Known: {', '.join(sorted(allowed))}.")
     key, provider = _word(told, "key", path.name), _word(told, "provider", path.name)
@@ -204,6 +204,10 @@ def add_file(book: OpenBook, path: Path) -> AccountAdded:
     max_age_days = told.get("max_age_days")
     if max_age_days is not None and not (isinstance(max_age_days, int) and 1 <= max_age_days <= 60):
         raise BadInput(f"{path.name}: max_age_days must be a whole number from 1 to 60.")
+    if not isinstance(in_letters := told.get("in_letters", True), bool):
+        raise BadInput(f"{path.name}: in_letters must be true or false.")
+    if not in_letters:
+        plain[letter_links.IN_LETTERS] = "false"
     with transaction.atomic():
         account, outcome = _save(book, key, provider, creditor.id, plain, secrets)
         if max_age_days is not None:
@@ -215,7 +219,7 @@ def add_file(book: OpenBook, path: Path) -> AccountAdded:
                 create_defaults={"max_age_days": max_age_days, "checked_on": clock.today()},
             )
         note(book, "provider_add", detail={"account_id": account.id, "outcome": outcome})
-    return AccountAdded(key, provider, outcome, webhook_path(account))
+    return AccountAdded(key, provider, outcome, webhook_path(account), in_letters)
 
 
 def feed_name(account: ProviderAccount) -> str:

@@ -17,6 +17,7 @@ from django.db import transaction
 from mahnwerk.formats import amounts
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
 from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
+from mahnwerk.kernel.payable import cents_of_link, payable
 from mahnwerk.records import ids, load, tenancy
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import (
@@ -27,17 +28,16 @@ from mahnwerk.records.models import (
     PaymentIntent,
     ProviderAccount,
 )
-from mahnwerk.usecases import clock, provider_accounts
+from mahnwerk.usecases import clock, letter_links, provider_accounts
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided
 from mahnwerk.usecases.errors import BadInput, NotFound, Refused, UnsafeStart
 from mahnwerk.usecases.failpoints import reached
+from mahnwerk.usecases.letter_links import MIN_CENTS
 from mahnwerk.usecases.opening import OpenBook
 
 RETURN_PAGES: Final = {"done": "done", "cancelled": "cancelled"}
 """Where a payer may come back to, by key; there is no other way to name a page."""
-MIN_CENTS: Final = 100
-"""Providers take no smaller sums."""
 
 
 class NotPayable(Refused):
@@ -57,7 +57,11 @@ class LinkMade:
 
 @dataclass(frozen=True)
 class PayPage:
-    """What the pay page shows: nobody's name but the creditor's. `state` is open, processing or settled."""
+    """What the pay page shows: nobody's name but the creditor's.
+
+    `state` is open, processing (a payment is under way), settled (nothing is open, or the case is closed), or
+    paused (something is open, but it is not asked for: it is disputed, say).
+    """
 
     public_id: str
     creditor: str
@@ -89,20 +93,15 @@ def make(
         if claim_id is None:
             raise NotFound(f"case {row.case_reference} has no claim {invoice_number!r}.")
     cents = _cents(amount)
-    wish = {"account_id": chosen.id, "case_id": case_id, "claim_id": claim_id, "amount_cents": cents}
+    wish = records.Wish(chosen.id, case_id, row.currency, claim_id, cents)
     with transaction.atomic():
         Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
-        made = PayLink.objects.filter(tenant_id=book.tenant_id, state=PayLink.State.OPEN, **wish).first()
-        if made is None:
-            made = PayLink.objects.create(
-                tenant_id=book.tenant_id,
-                public_id=records.new_public_id(book.tenant_id),
-                currency=row.currency,
-                made_at=clock.now(),
-                **wish,
-            )
-            note(book, "pay_link", case_id=case_id, detail={"link_id": made.id})
-    return LinkMade(made.public_id, f"/pay/{made.public_id}", row.case_reference, cents, row.currency)
+        made = records.links(book.tenant_id, [wish], made_at=clock.now())[0]
+        if made._state.adding:
+            records.keep_links([made])
+            note(book, "pay_link", case_id=case_id, detail={"link": made.public_id})
+    path = letter_links.path_of(made.public_id)
+    return LinkMade(made.public_id, path, row.case_reference, cents, row.currency)
 
 
 def _only_key(book: OpenBook, creditor_id: int) -> str:
@@ -142,9 +141,9 @@ def page(public_id: str) -> PayPage:
     """
     book, pay_link = _find(public_id)
     row = Case.objects.get(tenant_id=book.tenant_id, id=pay_link.case_id)
-    cents = payable_cents(book, pay_link)
+    cents, is_settled = _worth(book, pay_link)
     is_processing = pay_link.intents.filter(state=PaymentIntent.State.PROCESSING).exists()
-    state = "processing" if is_processing else "open" if cents else "settled"
+    state = "processing" if is_processing else "open" if cents else "settled" if is_settled else "paused"
     account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
     hosts = provider_accounts.gateway(account).checkout_hosts
     return PayPage(
@@ -159,19 +158,22 @@ def page(public_id: str) -> PayPage:
 
 
 def payable_cents(book: OpenBook, pay_link: PayLink) -> int:
-    """What can be paid on the link today: its sum, at most what is open; 0 = nothing."""
-    if pay_link.state == PayLink.State.CLOSED:
-        return 0
-    if pay_link.state == PayLink.State.PAID and pay_link.amount_cents is not None:
-        return 0
+    """What can be paid on the link today: its sum, at most what is open and undisputed; 0 = nothing."""
+    return _worth(book, pay_link)[0]
+
+
+def _worth(book: OpenBook, pay_link: PayLink) -> tuple[int, bool]:
+    """What can be paid on the link today, and whether that is 0 because nothing is left to pay."""
+    is_paid = pay_link.state == PayLink.State.PAID and pay_link.amount_cents is not None
+    if is_paid or pay_link.state == PayLink.State.CLOSED:
+        return 0, True
     on = clock.today()
     cases = load.book(book.tenant_id, case_ids=[pay_link.case_id], on=on)
-    balances = decided(book, on, cases).plan.balances
+    claims = payable(cases, decided(book, on, cases), on)
+    cents = cents_of_link(claims, pay_link.claim_id, pay_link.amount_cents)
     if pay_link.claim_id is not None:
-        balances = balances.filter(pl.col("claim_id") == pay_link.claim_id)
-    cents = int(balances["open_cents"].sum() or 0)
-    cents = min(cents, pay_link.amount_cents) if pay_link.amount_cents is not None else cents
-    return cents if cents >= MIN_CENTS else 0
+        claims = claims.filter(pl.col("claim_id") == pay_link.claim_id)
+    return (cents if cents >= MIN_CENTS else 0), bool(claims["is_settled"].all())
 
 
 def checkout_url(public_id: str) -> str:
@@ -262,7 +264,7 @@ def _check_url(made: Checkout, hosts: frozenset[str]) -> None:
 def _request(account: ProviderAccount, pay_link: PayLink, intent: PaymentIntent) -> CheckoutRequest:
     case = Case.objects.get(tenant_id=account.tenant_id, id=pay_link.case_id)
     creditor = Creditor.objects.get(tenant_id=account.tenant_id, id=case.creditor_id)
-    path = f"/pay/{pay_link.public_id}"
+    path = letter_links.path_of(pay_link.public_id)
     return CheckoutRequest(
         key=intent.key,
         link=pay_link.public_id,

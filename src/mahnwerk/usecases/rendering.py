@@ -43,8 +43,7 @@ def _workers(cores: int) -> ProcessPoolExecutor:
     return _pool
 
 
-def faults(letter: Letter, rendered: Rendered, *, by_post: bool) -> list[str]:
-    """What forbids this letter to leave, each in words."""
-    return [
-        f"{one.message} {one.remedy}".strip() for one in check.refusals(letter, rendered, by_post=by_post)
-    ]
+def faults(letter: Letter, rendered: Rendered, *, by_post: bool, pay_pages: str = "") -> list[str]:
+    """What forbids this letter to leave, each in words. `pay_pages`: where its pay link must lead."""
+    found = check.refusals(letter, rendered, by_post=by_post, pay_pages=pay_pages)
+    return [f"{one.message} {one.remedy}".strip() for one in found]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from mahnwerk.gateways import DeliveryUncertain, NotDelivered
 from mahnwerk.records import crypto
 from mahnwerk.records.models import Case, Message, MessageState
-from mahnwerk.usecases import clock, day, outbox, preparing
+from mahnwerk.usecases import clock, day, letter_links, outbox, preparing
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.channels import Channels
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -79,6 +79,7 @@ def send(
     channels = channels or Channels.from_environment(book.place)
     worker = _Worker(book, on, channels, SendReport(on, is_dry_run=dry_run))
     if not dry_run:
+        channels.files.sweep()
         worker.recover()
     waiting = _planned(book, on)[: limit or None]
     for start in range(0, len(waiting), CHUNK):
@@ -96,7 +97,8 @@ def settle(book: OpenBook, words: Sequence[str], on: dt.date) -> int:
     Raises
     ------
     BadInput, NotFound
-        A word is malformed, or names no uncertain message of this book; nothing is settled then.
+        A word is malformed, or names no uncertain message of this book; or says failed of one that a worker
+        may still be handing over: it would be sent again, and leave twice. Nothing is settled then.
     """
     chosen = []
     for word in words:
@@ -108,6 +110,11 @@ def settle(book: OpenBook, words: Sequence[str], on: dt.date) -> int:
         ).first()
         if message is None:
             raise NotFound(f"there is no uncertain message {public_id!r}.", "`mahnwerk check` counts them.")
+        if state == "failed" and message.lease_until is not None and message.lease_until > clock.now():
+            raise BadInput(
+                f"message {public_id}: the worker that had it may still be handing it over.",
+                f"Look again after {message.lease_until:%H:%M} UTC; =sent may be said at once.",
+            )
         chosen.append((message, state == "sent"))
     for message, is_sent in chosen:
         day_of = message.sealed_on or on
@@ -140,12 +147,10 @@ class _Worker:
         """Prepare some messages together and send each; what moved meanwhile is prepared again."""
         waiting = list(message_ids)
         for _ in range(ROUNDS):
-            moved = [
-                prepared.message.id
-                for prepared in preparing.prepare(self.book, self.on, waiting, self.channels)
-                if not self._one(prepared)
-            ]
-            waiting = moved
+            batch = preparing.prepare(self.book, self.on, waiting, self.channels)
+            if not self.report.is_dry_run:
+                letter_links.keep(self.book, [one.pay_link for one in batch if one.pay_link])
+            waiting = [prepared.message.id for prepared in batch if not self._one(prepared)]
             if not waiting:
                 return
         self.report.postponed += len(waiting)
@@ -250,7 +255,10 @@ class _Worker:
             outbox.unseal(tenant_id, message.id, message.fence, MessageState.SEALED, on)
             return
         if not self.channels.can_ask(message.gateway or ""):
-            outbox.mark_uncertain(tenant_id, message.id, message.fence, "interrupted", on)
+            busy_until = clock.now() + outbox.HAND_OVER
+            outbox.mark_uncertain(
+                tenant_id, message.id, message.fence, "interrupted", on, busy_until=busy_until
+            )
             self._uncertain(message, "interrupted")
             return
         content = self._sealed_content(message)

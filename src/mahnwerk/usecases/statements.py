@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from mahnwerk.frames import Role
+from mahnwerk.frames import ClaimKind, Role
 from mahnwerk.law import load_laws
 from mahnwerk.letters.model import Item, Letter, LetterError
 from mahnwerk.records import load
@@ -67,23 +69,9 @@ def write_pdf(book: OpenBook, account: Account, path: Path) -> Path:
 
 
 def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[str, object]) -> Letter:
-    role = Role(row.role)
-    items = tuple(
-        Item(
-            invoice_number=claim["invoice_number"],
-            issued_on=claim["issued_on"] or claim["due_on"],
-            due_on=claim["due_on"],
-            original_cents=claim["original_cents"],
-            principal_open_cents=claim["principal_open_cents"],
-            interest_open_cents=claim["interest_open_cents"],
-            costs_open_cents=claim["costs_open_cents"],
-            ground=letter_data.ground(claim["kind"], account.language, letter_data.subject_of(creditor)),
-            contract_on=claim["obligation_arose_on"] or claim["issued_on"],
-            default_since=claim["default_began_on"],
-            default_source=claim["default_source"],
-        )
-        for claim in account.claims
-    )
+    role, subject = Role(row.role), letter_data.subject_of(creditor)
+    contracts = load.contract_dates(row.tenant_id, [row.id])
+    items = tuple(_item(claim, account.language, subject, contracts) for claim in account.claims)
     return Letter(
         template="statement_of_account",
         sender=letter_data.sender(creditor),
@@ -93,17 +81,37 @@ def _letter(account: Account, row: Case, person: dict[str, str], creditor: dict[
         case_reference=account.case_reference,
         rf_reference=row.rf_reference,
         items=items,
-        demand_cents=account.open_cents,
+        demand_cents=sum(item.open_cents for item in items),
         language=account.language,
         currency=account.currency,
         role=role,
         is_consumer=row.is_consumer,
         creditor=letter_data.client(creditor, role),
         registration=letter_data.registration(creditor),
-        lines=tuple(letter_data.lines(account, ())),
+        lines=(*letter_data.lines(account, ()), *letter_data.not_asked(account)),
         interest_rows=tuple(letter_data.interest_rows(account)),
         payments=tuple(letter_data.payments(account)),
         surplus_cents=account.surplus_cents,
         is_consumer_credit=letter_data.is_consumer_credit(account),
         day_count=account.day_count,
+    )
+
+
+def _item(claim: dict[str, Any], language: str, subject: str, contracts: Mapping[int, dt.date]) -> Item:
+    """A claim as the statement lists it: what is disputed stands apart from what is open."""
+    principal, interest, costs = letter_data.disputed_parts(claim)
+    return Item(
+        invoice_number=claim["invoice_number"],
+        issued_on=claim["issued_on"] or claim["due_on"],
+        due_on=claim["due_on"],
+        original_cents=claim["original_cents"],
+        principal_open_cents=claim["principal_open_cents"] - principal,
+        interest_open_cents=claim["interest_open_cents"] - interest,
+        costs_open_cents=claim["costs_open_cents"] - costs,
+        disputed_cents=principal + interest + costs,
+        ground=letter_data.ground(claim["kind"], language, subject),
+        contract_on=contracts.get(claim["claim_id"]),
+        is_contract=claim["kind"] != ClaimKind.DAMAGES,
+        default_since=claim["default_began_on"],
+        default_source=claim["default_source"],
     )

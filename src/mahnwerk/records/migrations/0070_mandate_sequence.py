@@ -8,7 +8,7 @@ from mahnwerk.records import guards
 
 
 class Migration(migrations.Migration):
-    dependencies = (("records", "0040_providers"),)
+    dependencies = (("records", "0050_room_for_counters"),)
     operations = (
         migrations.AddField(
             model_name="debitmandate",

@@ -43,6 +43,7 @@ from mahnwerk.records.models.providers import (
     ProviderPayment,
     ProviderRefund,
 )
+from mahnwerk.records.models.refunds import Refund, RefundFile
 from mahnwerk.records.models.runs import AuditEntry, Decision, ImportedFile, Run, RunChunk
 from mahnwerk.records.models.tenants import Creditor, Feed, Mandate, Tenant
 
@@ -93,6 +94,8 @@ __all__ = [
     "ProviderEvent",
     "ProviderPayment",
     "ProviderRefund",
+    "Refund",
+    "RefundFile",
     "Run",
     "RunChunk",
     "Tenant",

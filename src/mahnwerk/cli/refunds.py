@@ -1,0 +1,185 @@
+"""`refund`: credits of debtors paid back by transfer, once, and never more than is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mahnwerk.cli import output
+from mahnwerk.cli.options import (
+    ActorOption,
+    BookOption,
+    CaseArgument,
+    JsonOption,
+    LastRunOption,
+    day_of,
+    open_book,
+)
+from mahnwerk.cli.output import date_text, money
+
+app = typer.Typer(help="Refunds: credits of debtors, paid back by transfer.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_refunds(
+    on: LastRunOption = None,
+    creditor: Annotated[str, typer.Option("--creditor", help="Only this creditor's.")] = "",
+    book: BookOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show who has a credit, and the refunds ordered so far.
+
+    Examples:
+
+        mahnwerk refund list
+        mahnwerk refund list --creditor lindenhof --json
+    """
+    opened = open_book(book)
+    from mahnwerk.usecases import refunds
+
+    credits = refunds.credits(opened, day_of(on), creditor=creditor)
+    ordered = refunds.of_book(opened, creditor=creditor)
+    if as_json:
+        output.emit_json({"credits": credits, "refunds": ordered})
+        return
+    output.table(
+        "Credits",
+        ["Case", "Creditor", "Credit", "Account"],
+        [
+            (
+                row.case_reference,
+                row.creditor,
+                money(row.credit_cents),
+                "known" if row.has_account else "not known",
+            )
+            for row in credits
+        ],
+        right=["Credit"],
+    )
+    output.table(
+        "Refunds",
+        ["Ordered", "Case", "Amount", "To", "State", "Why", "Name"],
+        [
+            (
+                date_text(row.ordered_on),
+                row.case_reference,
+                money(row.amount_cents),
+                row.iban,
+                row.state,
+                row.undone_reason or row.message_id,
+                row.end_to_end_id,
+            )
+            for row in ordered
+        ],
+        right=["Amount"],
+    )
+
+
+@app.command("order")
+def order(
+    case: CaseArgument,
+    amount: Annotated[str, typer.Option("--amount", help="Else the whole credit.")] = "",
+    iban: Annotated[str, typer.Option("--iban", help="Another account than the money came from.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Whose account that is; else the debtor's.")] = "",
+    reference: Annotated[
+        str,
+        typer.Option("--reference", help="The same reference is one refund; else one per day and amount."),
+    ] = "",
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", help="The second person; needed with another account.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be paid back.")] = False,
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Pay a credit back to the account it came from. The credit is used up at once; the file comes next.
+
+    Examples:
+
+        mahnwerk refund order M-000042
+        mahnwerk refund order M-000042 --amount 12,50 --iban DE02120300000000202051 --approved-by ben
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import refunds
+
+    made = refunds.order(
+        opened,
+        case,
+        amount,
+        iban=iban,
+        name=name,
+        reference=reference,
+        approved_by=approved_by,
+        on=day_of(on),
+        dry_run=dry_run,
+    )
+    if as_json:
+        output.emit_json(made)
+        return
+    word = {"planned": "Would pay back", "ordered": "Ordered"}.get(made.state, f"Known, {made.state}")
+    typer.echo(f"{word}: {money(made.amount_cents)} of case {made.case_reference} to {made.iban}.")
+    for line in made.warnings:
+        typer.echo(f"  look at this first: {line}")
+    if made.state == "ordered":
+        typer.echo("`mahnwerk refund file --creditor KEY` writes it for the bank.")
+
+
+@app.command("file")
+def file(
+    creditor: Annotated[str, typer.Option("--creditor", help="Key of the creditor.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write pain.001 here; else to the outbox.")
+    ] = None,
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the file for the bank of all refunds ordered. Run again, it is the same file.
+
+    Example:
+
+        mahnwerk refund file --creditor lindenhof --out refunds.xml
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import refund_files
+
+    view = refund_files.create(opened, creditor, day_of(on))
+    path = refund_files.write(view, out or opened.place.outbox / f"{view.message_id}.xml")
+    if as_json:
+        output.emit_json({**{k: v for k, v in vars(view).items() if k != "content"}, "path": str(path)})
+        return
+    word = "New file" if view.is_new else "Nothing new; the same file again"
+    typer.echo(f"{word}: {view.message_id}, {view.refund_count} refunds, {money(view.sum_cents)}: {path}")
+    for line in view.skipped:
+        typer.echo(f"  not paid back: {line}")
+
+
+@app.command("status")
+def status(
+    report: Annotated[Path, typer.Argument(help="Status report of the bank (pain.002).")],
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Read what the bank refused: those credits are there again.
+
+    Example:
+
+        mahnwerk refund status report.xml
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import refund_files
+
+    taken = refund_files.take_status(opened, report, day_of(on))
+    if as_json:
+        output.emit_json(taken)
+    else:
+        typer.echo(f"{taken.message_id}: {taken.refused} refused, {taken.known} known before.")
+    if taken.refused or taken.unknown:
+        raise typer.Exit(1)

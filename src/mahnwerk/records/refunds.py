@@ -1,0 +1,77 @@
+"""Refunds by transfer: to whom, with an account that opens with the person's key only.
+
+add(tenant_id, case_id, person_id, …) -> Refund
+bank_details(refund) -> {"name", "iban"} | None        None = the person was erased
+last_account(tenant_id, case_id) -> {"name", "iban"} | None        where the last payment came from
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+
+from mahnwerk.records import bank_read, crypto, ids
+from mahnwerk.records.models import BankEntry, EntryState, Refund
+
+
+def _aad(tenant_id: int, refund_id: int) -> bytes:
+    return f"refund|{tenant_id}|{refund_id}".encode()
+
+
+def add(
+    tenant_id: int,
+    case_id: int,
+    person_id: int,
+    *,
+    reference: str,
+    end_to_end_id: str,
+    amount_cents: int,
+    currency: str,
+    ordered_on: date,
+    fact_no: int,
+    name: str,
+    iban: str,
+    recorded_at: datetime,
+) -> Refund:
+    """Keep a refund; raises crypto.Erased if the person's key is gone."""
+    key = crypto.person_keys(tenant_id, [person_id]).get(person_id)
+    if key is None:
+        raise crypto.Erased(f"person {person_id} was erased; nothing can be kept for them.")
+    refund_id = ids.new_id()
+    plain = json.dumps({"name": name, "iban": iban}, ensure_ascii=False).encode()
+    return Refund.objects.create(
+        id=refund_id,
+        tenant_id=tenant_id,
+        case_id=case_id,
+        person_id=person_id,
+        reference=reference,
+        end_to_end_id=end_to_end_id,
+        amount_cents=amount_cents,
+        currency=currency,
+        ordered_on=ordered_on,
+        fact_no=fact_no,
+        payload=crypto.encrypt(key, plain, _aad(tenant_id, refund_id)),
+        recorded_at=recorded_at,
+    )
+
+
+def bank_details(refund: Refund) -> dict[str, str] | None:
+    """Account holder and IBAN, in memory only; None once the person was erased."""
+    tenant_id = refund.tenant_id  # type: ignore[attr-defined]
+    key = crypto.person_keys(tenant_id, [refund.person_id]).get(refund.person_id)
+    if key is None:
+        return None
+    found: dict[str, str] = json.loads(crypto.decrypt(key, refund.payload, _aad(tenant_id, refund.id)))
+    return found
+
+
+def last_account(tenant_id: int, case_id: int) -> dict[str, str] | None:
+    """Account holder and IBAN of the last bank payment booked to a case, where the bank told them."""
+    paid = BankEntry.objects.filter(
+        tenant_id=tenant_id, case_id=case_id, state=EntryState.BOOKED, amount_cents__gt=0
+    )
+    for number in paid.order_by("-value_on", "-entry_no").values_list("entry_no", flat=True)[:20]:
+        entry = bank_read.entries(tenant_id, entry_no=number)[0]
+        if entry.texts["iban"] and entry.texts["name"]:
+            return {"name": entry.texts["name"], "iban": entry.texts["iban"]}
+    return None

@@ -1,0 +1,212 @@
+"""Files of refunds: transfers for the bank (pain.001), the same bytes again, status reports read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from mahnwerk.formats import pain, pain002
+from mahnwerk.formats.bank import BankFileError
+from mahnwerk.formats.pain import Account, SepaError, Transfer
+from mahnwerk.formats.xml_door import XmlRefused
+from mahnwerk.gateways.files import write_durably
+from mahnwerk.kernel.target_days import target_days_after
+from mahnwerk.records import crypto
+from mahnwerk.records import refunds as records
+from mahnwerk.records.bank_read import EntryRow
+from mahnwerk.records.models import Case, Creditor, Refund, RefundFile
+from mahnwerk.usecases import clock, refunds
+from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.cases import viewing_day
+from mahnwerk.usecases.direct_debits import creditor_of
+from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.failpoints import reached
+from mahnwerk.usecases.opening import OpenBook
+
+TEXTS = {"de": "Erstattung Ihres Guthabens, Vorgang {}", "en": "Refund of your credit, case {}"}
+
+
+@dataclass(frozen=True)
+class RefundFileView:
+    """A file of refunds; `content` are its bytes, always the same."""
+
+    message_id: str
+    made_on: dt.date
+    refund_count: int
+    sum_cents: int
+    is_new: bool
+    skipped: list[str]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class StatusTaken:
+    """What a status report changed."""
+
+    message_id: str
+    refused: int
+    known: int
+    unknown: list[str]
+
+
+def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> RefundFileView:
+    """One file of all refunds ordered and in no file yet; if none is new, the day's last file again.
+
+    Raises
+    ------
+    BadInput
+        Nothing to pay back, or an order the official schema refuses.
+    """
+    creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    with transaction.atomic():
+        Creditor.objects.select_for_update().get(tenant_id=book.tenant_id, id=creditor.id)
+        waiting = Refund.objects.filter(
+            tenant_id=book.tenant_id,
+            case__creditor_id=creditor.id,
+            file__isnull=True,
+            undone_on__isnull=True,
+            currency="EUR",
+        )
+        chosen, skipped = [], []
+        for row in waiting.order_by("end_to_end_id"):
+            if records.bank_details(row) is None:
+                skipped.append(f"{row.end_to_end_id}: the person was erased")
+            else:
+                chosen.append(row)
+        if chosen:
+            made = _record(book, creditor, chosen, day)
+            detail = {"message_id": made.message_id, "refunds": len(chosen)}
+            note(book, "refund_file", on=day, detail=detail)
+            reached("refund file recorded")
+            return _view(book, made, is_new=True, skipped=skipped)
+    last = RefundFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
+    found = last.order_by("-message_id").first()
+    if found is None:
+        raise BadInput(
+            f"creditor {creditor_key}: nothing to pay back on {day}"
+            + (f" ({'; '.join(skipped)})." if skipped else "."),
+            "`mahnwerk refund order CASE` first; `mahnwerk refund list` shows the credits.",
+        )
+    return _view(book, found, is_new=False, skipped=skipped)
+
+
+def _record(book: OpenBook, creditor: Creditor, chosen: list[Refund], day: dt.date) -> RefundFile:
+    number = RefundFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
+    message_id, now = f"MW-RF-{day:%Y%m%d}-{number:03d}", clock.now().replace(microsecond=0)
+    content = _bytes(book, creditor, message_id, day, now, chosen)
+    made = RefundFile.objects.create(
+        tenant_id=book.tenant_id,
+        creditor_id=creditor.id,
+        message_id=message_id,
+        made_on=day,
+        recorded_at=now,
+        content_mark=crypto.keyed_hash(book.tenant_id, "refund file", content, length=32),
+    )
+    Refund.objects.filter(id__in=[row.id for row in chosen]).update(file_id=made.id)
+    return made
+
+
+def _bytes(
+    book: OpenBook,
+    creditor: Creditor,
+    message_id: str,
+    day: dt.date,
+    at: dt.datetime,
+    chosen: Sequence[Refund],
+) -> bytes:
+    """The file, from the refunds alone: the same refunds give the same bytes."""
+    cases = {
+        row.id: row
+        for row in Case.objects.filter(tenant_id=book.tenant_id, id__in=[row.case_id for row in chosen])
+    }
+    transfers = []
+    for row in chosen:
+        details = records.bank_details(row)
+        if details is None:
+            raise BadInput(f"{message_id}: a person of this file was erased.", "It cannot be made again.")
+        case = cases[row.case_id]
+        transfers.append(
+            Transfer(
+                end_to_end_id=row.end_to_end_id,
+                amount_cents=row.amount_cents,
+                name=details["name"],
+                iban=details["iban"],
+                execute_on=target_days_after(day, 1),
+                text=TEXTS.get(case.language, TEXTS["de"]).format(case.case_reference),
+            )
+        )
+    try:
+        return pain.transfers(Account(creditor.name, creditor.iban), transfers, message_id, at)
+    except SepaError as error:
+        raise BadInput(
+            f"creditor {creditor.key}: {error}.", "Correct the data, then create again."
+        ) from error
+
+
+def _view(book: OpenBook, row: RefundFile, *, is_new: bool, skipped: list[str]) -> RefundFileView:
+    rows = list(row.refunds.order_by("end_to_end_id"))
+    creditor = Creditor.objects.get(tenant_id=book.tenant_id, id=row.creditor_id)
+    content = _bytes(book, creditor, row.message_id, row.made_on, row.recorded_at, rows)
+    if crypto.keyed_hash(book.tenant_id, "refund file", content, length=32) != bytes(row.content_mark):
+        raise BadInput(
+            f"{row.message_id} cannot be made again as it was: the creditor's data changed since.",
+            "Use the file as it was written; nothing is paid back twice.",
+        )
+    total = sum(refund.amount_cents for refund in rows)
+    return RefundFileView(row.message_id, row.made_on, len(rows), total, is_new, skipped, content)
+
+
+def write(view: RefundFileView, path: Path) -> Path:
+    """Write the file whole, or not at all."""
+    write_durably(path, view.content)
+    return path
+
+
+def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> StatusTaken:
+    """Read a status report (pain.002): what the bank refused is a credit again.
+
+    Raises
+    ------
+    BadInput
+        Not a status report, or one about a file that is not of this book.
+    """
+    day = on or clock.today()
+    try:
+        statuses = pain002.read(path.read_bytes(), source=path.name)
+    except (BankFileError, XmlRefused) as error:
+        raise BadInput(f"{path}: {error}") from error
+    except OSError as error:
+        raise NotFound(f"{path}: cannot be read: {error.strerror}.", "Check the name.") from error
+    message_id = statuses[0].message_id
+    file = RefundFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
+    if file is None:
+        raise BadInput(f"{path}: reports on file {message_id!r}, which is no refund file of this book.")
+    rows = {row.end_to_end_id: row for row in file.refunds.all()}
+    refused = known = 0
+    unknown: list[str] = []
+    for status in statuses:
+        if not status.is_refused:
+            continue
+        # All refunds of a file are one group: what refuses the group refuses each of them.
+        for name in [status.end_to_end_id] if status.end_to_end_id else list(rows):
+            if name not in rows:
+                unknown.append(name)
+            elif refunds.undo(book, rows[name], status.reason, day):
+                refused += 1
+            else:
+                known += 1
+    return StatusTaken(message_id, refused, known, unknown)
+
+
+def came_back(book: OpenBook, entry: EntryRow) -> bool:
+    """A transfer of ours that the bank sent back: the refund it names, by its end-to-end id and amount."""
+    name = entry.texts["end_to_end_id"]
+    row = Refund.objects.filter(tenant_id=book.tenant_id, end_to_end_id=name, file__isnull=False).first()
+    if row is None or (row.amount_cents, row.currency) != (entry.row.amount_cents, entry.row.currency):
+        return False
+    refunds.undo(book, row, entry.row.return_reason, entry.row.value_on)
+    return True

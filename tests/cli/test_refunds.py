@@ -1,0 +1,50 @@
+"""`refund` from the shell, on a book of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.records import worlds
+from tests.usecases.bank_worlds import PAYER_IBAN, SHOP_IBAN
+from typer.testing import CliRunner
+
+from mahnwerk.cli.main import app
+
+
+def call(folder: Path, *words: str, code: int = 0) -> Any:
+    """The JSON a command prints."""
+    result = CliRunner().invoke(app, [*words, "--book", str(folder), "--json"])
+    assert result.exit_code == code, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def test_from_the_credit_to_the_file(real_book: Callable[[str], Path], tmp_path: Path) -> None:
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.usecases.opening import TENANT
+
+    folder = real_book("shop")
+    tenant_id = ensure_tenant(TENANT)
+    worlds.creditor(tenant_id, iban=SHOP_IBAN)
+    worlds.import_rows(tenant_id, worlds.claim_row(1, iban=PAYER_IBAN))
+    case = call(folder, "cases")["rows"][0]["case_reference"]
+    call(folder, "fact", "add", case, "payment_received", "--amount", "500,00", "--on", "2026-03-02")
+    day = ("--on", "2026-03-10")
+    (credit,) = call(folder, "refund", "list", *day)["credits"]
+    assert credit["case_reference"] == case
+    assert call(folder, "refund", "order", case, "--dry-run", *day)["state"] == "planned"
+    made = call(folder, "refund", "order", case, *day)
+    assert (made["state"], made["amount_cents"]) == ("ordered", credit["credit_cents"])
+    assert (
+        "cannot be paid back"
+        in call(folder, "refund", "order", case, "--reference", "x", *day, code=2)["error"]
+    )
+    file = tmp_path / "refunds.xml"
+    assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["is_new"]
+    assert made["end_to_end_id"] in file.read_text(encoding="utf-8")
+    listed = call(folder, "refund", "list", *day)
+    assert (listed["credits"], listed["refunds"][0]["state"]) == ([], "in_file")
+    shown = CliRunner().invoke(app, ["refund", "list", *day, "--book", str(folder)])
+    assert PAYER_IBAN not in shown.output and "in_file" in shown.output
