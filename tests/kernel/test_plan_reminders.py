@@ -14,7 +14,8 @@ from tests.kernel import plan_reminder_twin
 from tests.kernel.dunning_books import Story, held, laws, outcome, shipped, simple
 
 from mahnwerk.frames import Book, DayPlan, FactKind, HeldReason
-from mahnwerk.kernel import permits, plan_reminders, plans
+from mahnwerk.kernel import permits, plan_reminders
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import decide
 from mahnwerk.kernel.notices import PLAN_REMINDER
 
@@ -22,7 +23,7 @@ K = FactKind
 AGREED = date(2026, 3, 9)
 FIRST = date(2026, 4, 15)
 MISSED = date(2026, 4, 23)  # after seven days of grace
-DAYS = [plans.month_later(FIRST, n) for n in range(4)]
+DAYS = [plus_months(FIRST, n) for n in range(4)]
 
 
 def agreed(**case: Any) -> Story:
@@ -154,10 +155,10 @@ def test_a_payment_between_plan_and_seal_stops_it() -> None:
     story = agreed()
     plan = story.plan(MISSED)
     key = permits.keys_of(plan.measures, plan.measure_items)[1]
-    granted = permits.permit_for(1, story.book(), laws(), MISSED, shipped(), key)
+    granted = permits.permits(story.book(), laws(), MISSED, shipped(), [key])[1]
     assert granted.granted
     story.fact(K.PAYMENT_RECEIVED, MISSED, amount_cents=2_500)
-    refused = permits.permit_for(1, story.book(), laws(), MISSED, shipped(), key)
+    refused = permits.permits(story.book(), laws(), MISSED, shipped(), [key])[1]
     assert (refused.granted, refused.refused_by) == (False, "not_held")
 
 

@@ -32,6 +32,9 @@ Income = Annotated[str, typer.Option("--income", help="Net income a month, for t
 Dependants = Annotated[int, typer.Option("--dependants", min=0, max=99, help="People maintained by law.")]
 First = Annotated[dt.datetime | None, typer.Option("--first", formats=DAY_FORMATS, help="First due day.")]
 Rate = Annotated[str, typer.Option("--rate", help="Yearly interest in per cent; 0 = none.")]
+WithPause = Annotated[
+    bool, typer.Option("--with-pause", help="One instalment may be put off to the end once a year.")
+]
 Debit = Annotated[bool, typer.Option("--direct-debit", help="Instalments are collected by direct debit.")]
 
 
@@ -44,6 +47,7 @@ def offer(
     first: First = None,
     rate: Rate = "0",
     direct_debit: Debit = False,
+    with_pause: WithPause = False,
     save: Annotated[bool, typer.Option("--save", help="Keep the offer, to agree to it by its id.")] = False,
     on: LastRunOption = None,
     book: BookOption = "",
@@ -60,7 +64,7 @@ def offer(
     opened = open_book(book, actor)
     from mahnwerk.usecases import plans
 
-    ask = _ask(per_month, first, rate, direct_debit, income, dependants)
+    ask = _ask(per_month, first, rate, direct_debit, with_pause, income, dependants)
     view = plans.offer(opened, case, ask, on=day_of(on), save=save)
     output.emit_json(view) if as_json else show_offer(view)
 
@@ -73,6 +77,7 @@ def agree(
     first: First = None,
     rate: Rate = "0",
     direct_debit: Debit = False,
+    with_pause: WithPause = False,
     replaces: Annotated[bool, typer.Option("--replaces", help="End the plan that runs; a change.")] = False,
     on: LastRunOption = None,
     book: BookOption = "",
@@ -91,7 +96,7 @@ def agree(
     opened = open_book(book, actor)
     from mahnwerk.usecases import plans
 
-    ask = None if offer_id else _ask(per_month, first, rate, direct_debit)
+    ask = None if offer_id else _ask(per_month, first, rate, direct_debit, with_pause)
     view = plans.agree(opened, case, offer_id=offer_id, ask=ask, on=day_of(on), replaces=replaces)
     if as_json:
         output.emit_json(view)
@@ -178,9 +183,11 @@ def remind(
 ) -> None:
     """Tell of a missed instalment, kindly, with the offer to change the plan. No dunning, no fee.
 
+    The daily run writes by itself; this is for debtors it cannot write to, or who were told by telephone.
+
     Example:
 
-        mahnwerk plan remind 1-000042 --by email
+        mahnwerk plan remind 1-000042 --by phone
     """
     opened = open_book(book, actor)
     from mahnwerk.usecases import plan_reminders
@@ -193,11 +200,43 @@ def remind(
     typer.echo("Recorded as told." if told.is_recorded else "Nothing recorded.")
 
 
+@app.command("pause")
+def pause(
+    case: CaseArgument,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the new instalments; record nothing.")
+    ] = False,
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Put the next instalment off to the end: once a year, before it is due, if the plan's terms say so.
+
+    Examples:
+
+        mahnwerk plan pause 1-000042 --dry-run
+        mahnwerk plan pause 1-000042
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import plan_pauses
+
+    paused = plan_pauses.pause(opened, case, on=day_of(on), dry_run=dry_run)
+    if as_json:
+        output.emit_json(paused)
+        return
+    cents, word = money(paused.put_off_cents, paused.currency), "is" if paused.is_recorded else "would be"
+    typer.echo(f"The instalment of {date_text(paused.put_off)}, {cents}, {word} put off to the end.")
+    _show_terms(paused.terms, paused.currency)
+    typer.echo(f"Recorded as plan {paused.plan_no}." if paused.is_recorded else "Nothing recorded.")
+
+
 def _ask(
     per_month: str,
     first: dt.datetime | None,
     rate: str,
     direct_debit: bool,
+    with_pause: bool,
     income: str = "",
     dependants: int = 0,
 ) -> Ask:
@@ -208,6 +247,7 @@ def _ask(
         first_on=day_of(first),
         rate=rate,
         by_debit=direct_debit,
+        with_pause=with_pause,
         income=income,
         dependants=dependants,
     )

@@ -449,6 +449,7 @@ def as_json(offer: PlanOffer) -> dict[str, Any]:
         "total_cents": offer.total_cents,
         "interest_cents": offer.interest_cents,
         "fee_cents": 0,
+        "first_due_on": offer.wish.first_due_on.isoformat(),
         "last_due_on": offer.last_due_on.isoformat(),
         "instalments": [{**asdict(i), "due_on": i.due_on.isoformat()} for i in offer.instalments],
         "clauses": {clause: CLAUSES[clause] for clause in offer.wish.clauses},

@@ -51,15 +51,11 @@ _REFUSE = (
 
 def trigger_sql(vendor: str, tables: Collection[str] | None = None) -> list[str]:
     """Statements that create all triggers, or those of some tables."""
-    triggers = [
-        trigger
-        for trigger in TRIGGERS
-        if tables is None or (trigger.table in tables and not trigger.is_later)
-    ]
+    wanted = [one for one in TRIGGERS if tables is None or (one.table in tables and not one.is_later)]
     if vendor == "sqlite":
-        return [_sqlite_trigger(trigger) for trigger in triggers]
+        return [_sqlite_trigger(trigger) for trigger in wanted]
     statements = [_REFUSE]
-    for trigger in triggers:
+    for trigger in wanted:
         statements += _postgres_trigger(trigger)
     for table in NO_TRUNCATE:
         if tables is not None and table not in tables:

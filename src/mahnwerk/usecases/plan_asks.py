@@ -22,6 +22,7 @@ def read_ask(
     first_on: dt.date | None = None,
     rate: str = "0",
     by_debit: bool = False,
+    with_pause: bool = False,
     income: str = "",
     dependants: int = 0,
 ) -> Ask:
@@ -39,6 +40,7 @@ def read_ask(
         net_cents=_cents(income, "--income") if income else None,
         dependants=dependants,
         by_debit=by_debit,
+        with_pause=with_pause,
     )
 
 

@@ -51,6 +51,7 @@ class Ask:
     net_cents: int | None = None
     dependants: int = 0
     by_debit: bool = False
+    with_pause: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,11 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
             + (f" ({', '.join(left_out)})." if left_out else "."),
             "Settle what is disputed first, or look at `mahnwerk statement`.",
         )
-    clauses = (*STANDARD, *(("direct_debit",) if ask.by_debit else ()))
+    clauses = (
+        *STANDARD,
+        *(("pause_once",) if ask.with_pause else ()),
+        *(("direct_debit",) if ask.by_debit else ()),
+    )
     wish = PlanWish(
         open_cents=int(claims["open_cents"].sum()),
         per_month_cents=ask.per_month_cents,
