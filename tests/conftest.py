@@ -2,7 +2,9 @@
 
 MAHNWERK_TEST_DATABASE=sqlite (default) | postgres. Fixtures:
 
-- `tenant_id`  a tenant with its key, in a transaction that is rolled back (implies `db`)
+- `tenant_id`  a tenant with its key, in a transaction that is rolled back (implies `db`); on PostgreSQL the
+  rest of the test works as the role of an installation
+- `as_owner`   the same, as the owner of the tables
 - `real_book`  a function that opens a real book in a folder of its own, with real commits
 """
 
@@ -117,6 +119,16 @@ def tenant_id(db: None, tmp_path: Path, settings: Any, _app_role: str) -> int:
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL ROLE {_app_role}")
     return tenant
+
+
+@pytest.fixture
+def as_owner(tenant_id: int) -> None:
+    """Work as the owner of the tables again, whom only triggers and keys hold back."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("RESET ROLE")
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_the_database_has_a_policy_for_every_table_with_a_tenant_column(db: None
     assert tenant_tables() <= set(found)
 
 
-def test_append_only_tables_refuse_what_changes_them(db: None, tenant_id: int) -> None:
+def test_append_only_tables_refuse_what_changes_them(as_owner: None, tenant_id: int) -> None:
     """Rows by force of the triggers alone: no foreign key, no role is asked."""
     worlds.creditor(tenant_id)
     worlds.import_rows(tenant_id, claim_row(2))

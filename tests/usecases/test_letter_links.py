@@ -58,8 +58,9 @@ def run(book: Any, on: dt.date = FIRST, **options: Any) -> Any:
     from mahnwerk.usecases import day, sending
     from mahnwerk.usecases.channels import Channels
 
-    day.run_day(book, on)
-    return sending.send(book, on, channels=Channels(FileGateway(book.place.outbox)), **options)
+    day.run_day(book, on, confirm_day=True)
+    channels = Channels(FileGateway(book.place.outbox))
+    return sending.send(book, on, channels=channels, confirm_day=True, **options)
 
 
 def links() -> dict[str, str]:
@@ -337,3 +338,22 @@ def test_a_sum_too_small_for_a_provider_gets_a_letter_without_link(
     assert run(shop).sent == 3
     assert list(links()) == ["M-000003"]
     assert [len(urls) for urls in in_letters(shop).values()] == [0, 0, 1]
+
+
+def test_the_reminder_of_a_plan_links_to_what_is_missed(shop: Any, at: Callable[[int], None]) -> None:
+    from mahnwerk.records.models import Message, PayLink
+    from mahnwerk.usecases import plans, provider_links
+    from mahnwerk.usecases.plan_asks import read_ask
+
+    plans.agree(
+        shop, "M-000002", ask=read_ask("25", first_on=dt.date(2026, 5, 4)), on=FIRST + dt.timedelta(days=1)
+    )
+    on = dt.date(2026, 5, 12)
+    at((on - FIRST).days * 24)
+    run(shop, on)
+    assert Message.objects.get(step_id="plan_reminder").state == "sent"
+    link = PayLink.objects.get(case__case_reference="M-000002")
+    text = mail_of(shop.place.outbox / "M-000002_plan_reminder_1.eml").get_body(("plain",)).get_content()
+    assert f"{PAGES}/pay/{link.public_id}" in text
+    page = provider_links.page(link.public_id)
+    assert (page.state, page.amount_cents) == ("open", 25_00)
