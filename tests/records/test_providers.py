@@ -68,7 +68,7 @@ def test_a_body_is_gone_with_its_debtor(account: ProviderAccount) -> None:
     assert providers.open_body(ProviderEvent.objects.get()) is None
 
 
-def test_what_a_provider_told_stays(account: ProviderAccount) -> None:
+def test_what_a_provider_told_stays(as_owner: None, account: ProviderAccount) -> None:
     event(account).save(force_insert=True)
     rows = ProviderEvent.objects.all()
     rows.update(state="applied", because="")

@@ -173,7 +173,7 @@ def refuses(statement: str, match: str | None = None) -> None:
         cursor.execute(statement)
 
 
-def test_append_only_tables_refuse_in_the_database(tenant_id: int, cases: list[int]) -> None:
+def test_append_only_tables_refuse_in_the_database(as_owner: None, tenant_id: int, cases: list[int]) -> None:
     run(tenant_id, first_plan(tenant_id, cases))
     refuses("UPDATE facts SET amount_cents = 1", "add a fact that voids it")
     refuses("DELETE FROM facts", "add a fact that voids it")

@@ -49,7 +49,7 @@ def test_rf_references_differ_between_tenants(two: tuple[int, int]) -> None:
     assert len(set(found)) == 2
 
 
-def test_a_row_of_one_tenant_cannot_point_to_anothers(two: tuple[int, int]) -> None:
+def test_a_row_of_one_tenant_cannot_point_to_anothers(as_owner: None, two: tuple[int, int]) -> None:
     one, other = two
     tenancy.set_tenant(other)
     foreign = Creditor.objects.get(tenant_id=other).id
@@ -89,7 +89,7 @@ FORBIDDEN = (
 
 
 @postgres
-def test_the_app_role_has_no_more_than_it_needs(two: tuple[int, int]) -> None:
+def test_the_app_role_has_no_more_than_it_needs(as_owner: None, two: tuple[int, int]) -> None:
     roles.grant_app_role()
     tenancy.set_tenant(two[0])
     with connection.cursor() as cursor:

@@ -137,7 +137,7 @@ def test_days_that_cannot_be_meant_are_refused(book: OpenBook) -> None:
         journal.post(book, D(2026, 3, 1))
 
 
-def test_postings_cannot_be_changed(book: OpenBook) -> None:
+def test_postings_cannot_be_changed(as_owner: None, book: OpenBook) -> None:
     filled(book)
     journal.post(book, D(2026, 3, 2))
     for change in (

@@ -173,7 +173,7 @@ def test_the_next_letter_carries_the_same_link_also_after_a_part_was_paid(
 
 @pytest.mark.parametrize("why", ["no pages", "no account", "not in letters", "not active"])
 def test_without_an_account_for_letters_nothing_is_asked_or_made(
-    why: str, shop: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    why: str, shop: Any, as_owner: None, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mahnwerk.records.models import ProviderAccount
     from mahnwerk.usecases import letter_links

@@ -167,7 +167,7 @@ def test_files_say_what_the_record_says_and_come_back_with_the_same_bytes(book: 
     assert [node.text for node in root.iter("{*}EndToEndId")] == ["PO-1-000001"]
 
 
-def test_a_posting_cannot_be_paid_out_twice(book: OpenBook) -> None:
+def test_a_posting_cannot_be_paid_out_twice(as_owner: None, book: OpenBook) -> None:
     cases = sellers(book, "alma")["alma"]
     with_terms(book, "alma")
     pay(book, cases[0], 10_000, D(2026, 1, 10))
