@@ -85,3 +85,22 @@ def test_from_a_bank_file_to_the_answer(
     assert call("bank", "suspense", *where) == []
     assert call("cases", *where, "--held", "unmatched_credit")["rows"] == []
     assert "nothing is open" in call("match", "confirm", str(abel["entry"]), *where, code=2)["error"]
+
+
+def test_an_entry_of_no_debtor_is_placed_by_a_word(
+    tmp_path: Path, real_book: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAHNWERK_VAR", str(tmp_path / "var"))
+    where = ("--book", str(real_book("shop")))
+    (tmp_path / "kiosk.yaml").write_text(creditor_file(), encoding="utf-8")
+    call("import", str(tmp_path / "kiosk.yaml"), *where)
+    file = Bank(tmp_path, iban=IBAN).statement(Line(70000, "Miete Juli", "Ulf Untermieter", PAYER))
+    call("bank", "import", str(file), *where, code=1)
+    (question,) = call("bank", "suspense", *where)
+    number = str(question["entry"])
+    assert call("bank", "place", number, "--as", "rent", *where, code=2)["error"]
+    call("bank", "place", number, "--as", "other", *where)
+    assert call("bank", "suspense", *where) == []
+    report = tmp_path / "report.xml"
+    report.write_text("no report", encoding="utf-8")
+    assert call("payout", "status", str(report), *where, code=2)["error"]

@@ -51,6 +51,13 @@ def test_a_payment_from_link_to_refund(
         assert (row["kept_cents"], row["left_cents"]) == (4_000, 2_500)
         (account,) = call("provider", "list")
         assert (account["applied"], account["unmatched"]) == (1, 0)
+        assert call("provider", "events") == []  # nothing waits
+        (event,) = call("provider", "events", "--state", "applied")
+        assert event["case_reference"] == reference
+        name = event["event_id"]
+        assert "either --case or --ignore" in call("provider", "settle", name, code=2)["error"]
+        assert call("provider", "settle", name, "--ignore", "by hand", code=2)["error"]  # it is booked
+        assert call("provider", "settle", "evt_none", "--case", reference, code=2)["error"]
         simulator.is_down = True
         (night,) = call("provider", "reconcile", code=1)
         assert not night["is_complete"]
