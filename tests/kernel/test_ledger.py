@@ -22,7 +22,7 @@ from tests.kernel.books import (
 from mahnwerk.frames import Book, FactKind, Role
 from mahnwerk.kernel.accounts import CLEARING, TRUST_ROLES, Account, Entry
 from mahnwerk.kernel.allocation import Replay, live_facts, replay
-from mahnwerk.kernel.ledger import POSTINGS, account_totals, corrections, net, targets
+from mahnwerk.kernel.ledger import PAID_TO_CREDITOR, POSTINGS, account_totals, corrections, net, targets
 from mahnwerk.law import load_laws
 
 LAWS = load_laws()
@@ -240,6 +240,17 @@ def test_trust_money_is_a_liability_from_its_first_cent() -> None:
     by_entry = dict(journal.group_by("entry").agg(pl.col("amount_cents").sum()).iter_rows())
     assert (by_entry[Entry.SETTLED_COSTS], by_entry[Entry.SETTLED_PRINCIPAL]) == (500, 4_000)
     assert Entry.SETTLED_INTEREST not in by_entry
+
+
+def test_what_was_paid_to_the_creditor_itself_is_on_no_account_of_ours() -> None:
+    direct = fact(1, K.PAYMENT_RECEIVED, START, 4_500, code=PAID_TO_CREDITOR)
+    given_book, began = one_claim(direct, role=Role.AGENCY)
+    journal = posted(given_book, began, START)
+    assert balances(journal) == {A.MANAGED_CLAIMS: 5_500, A.MANAGED_CONTRA: -5_500}
+    moved = journal.filter(pl.col("entry") == Entry.PAYMENT_IN).row(0, named=True)
+    assert (moved["debit"], moved["amount_cents"]) == (A.CREDITOR_LIABILITY, 4_500)
+    own, began = one_claim(direct)
+    assert balances(posted(own, began, START))[A.BANK] == 4_500  # who collects for himself was paid
 
 
 def test_a_journal_needs_the_allocations() -> None:

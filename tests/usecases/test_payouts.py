@@ -120,6 +120,22 @@ def test_two_sellers_are_paid_once(book: OpenBook) -> None:
     assert found["trust_bank"] == 26_000 - alma.settlement.amount_cents - bert.settlement.amount_cents
 
 
+def test_what_a_seller_was_paid_himself_is_not_paid_again_and_its_fee_is_owed(book: OpenBook) -> None:
+    cases = sellers(book, "alma")["alma"]
+    with_terms(book, "alma")
+    pay(book, cases[0], 10_000, D(2026, 2, 25), code="paid.creditor")
+    pay(book, cases[1], 4_000, D(2026, 1, 12))
+    (alma,) = payouts.pay_out(book, D(2026, 3, 2)).rows
+    assert alma.settlement is not None
+    # 5 % of 140.00 + 2 × 0.20 = 7.40; 19 % of it = 1.41; no reserve on what never was here
+    fees = (alma.settlement.fee_cents, alma.settlement.vat_cents, alma.settlement.reserve_cents)
+    assert fees == (740, 141, 0)
+    assert (alma.settlement.collected_cents, alma.settlement.other_cents) == (14_000, -10_000)
+    assert alma.settlement.amount_cents == 4_000 - 740 - 141
+    found = assert_bank_is_owed_to_somebody(book)
+    assert found["trust_bank"] == 740 + 141
+
+
 def test_a_return_after_the_payout_comes_off_the_next_one(book: OpenBook) -> None:
     cases = sellers(book, "alma")["alma"]
     with_terms(book, "alma")

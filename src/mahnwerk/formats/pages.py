@@ -112,6 +112,10 @@ def facts_page() -> str:
             "",
             _kinds(),
             "",
+            "A payment with the code `paid.creditor` went to the creditor itself, past the agency or marketplace: the "
+            "debtor has paid,",
+            "no money of ours came in, and the fee of collecting it is owed.",
+            "",
             "A row without a reference is named by its content, so the same file twice adds nothing and two equal "
             "payments in",
             "one file stay two; but a corrected row would then count as a second event. Give each event a reference.",

@@ -44,6 +44,8 @@ POSTINGS: Final[dict[str, Any]] = {
 """One posting: an amount above zero from one account to one other, so it balances by construction."""
 
 BANK_RETURN_CHARGE: Final = "costs.bank_return_charge"
+PAID_TO_CREDITOR: Final = "paid.creditor"
+"""Code of a payment that went to the creditor itself, past whoever collects for it."""
 _INFLOWS: Final = {
     FactKind.PAYMENT_RECEIVED: (Account.PAYMENT_CLEARING, Account.TRUST_CLEARING),
     FactKind.SET_OFF: (Account.SET_OFF, Account.CREDITOR_LIABILITY),
@@ -115,7 +117,8 @@ def targets(book: Book, replay: Replay, on: date, places: MoneyPlaces | None = N
     Guarantees
     ----------
     Pure; row order does not matter. Per case: receivable (or managed claims) = open principal; credit of
-    the debtor = surplus; clearing accounts = 0; bank = payments − refunds − bank charges.
+    the debtor = surplus; clearing accounts = 0; bank = payments − refunds − bank charges, without payments
+    that went to the creditor itself.
 
     Sources
     -------
@@ -183,14 +186,25 @@ def _inflows(settled: pl.DataFrame, live: pl.DataFrame, views: pl.DataFrame) -> 
     """Money as it came in, and what of an inflow is left over: a credit of the debtor."""
     inflows = (
         live.filter(pl.col("kind").is_in([int(kind) for kind in _INFLOWS]))
-        .select("case_id", "fact_no", "kind", pl.col("amount_cents").fill_null(0), document_on="effective_on")
+        .select(
+            "case_id",
+            "fact_no",
+            "kind",
+            "code",
+            pl.col("amount_cents").fill_null(0),
+            document_on="effective_on",
+        )
         .join(views, on="case_id")
         .with_columns(claim_no=pl.lit(0))
     )
+    # What the creditor has already is owed to it no more; the fee of collecting it is.
+    is_direct = (pl.col("is_trust") == 1) & (pl.col("code") == PAID_TO_CREDITOR).fill_null(False)
     paid = _rows(
         inflows.filter(pl.col("kind") == int(FactKind.PAYMENT_RECEIVED)),
         entry=pl.lit(int(Entry.PAYMENT_IN)),
-        debit=_either(Account.BANK, Account.TRUST_BANK),
+        debit=pl.when(is_direct)
+        .then(int(Account.CREDITOR_LIABILITY))
+        .otherwise(_either(Account.BANK, Account.TRUST_BANK)),
         credit=_either(Account.PAYMENT_CLEARING, Account.TRUST_CLEARING),
     )
     used = settled.group_by("case_id", "fact_no").agg(used=pl.col("amount_cents").sum())

@@ -164,11 +164,13 @@ def _payments(new: pl.DataFrame) -> int:
 
 
 def _reserve(moves: pl.DataFrame, terms: Terms, on: date) -> int:
-    """Share of what came in during the last `reserve_days` days, this one included."""
+    """Share of what came in during the last `reserve_days` days, this one included, and was not the
+    creditor's before (`PAYMENT_IN` on its liability).
+    """
     if not terms.reserve_days:
         return 0
     recent = moves.filter(
-        pl.col("entry").is_in([int(entry) for entry in COLLECTED])
+        pl.col("entry").is_in([int(entry) for entry in (*COLLECTED, Entry.PAYMENT_IN)])
         & (pl.col("document_on") > on - timedelta(days=terms.reserve_days))
     )
     return half_up(max(0, int(recent["cents"].sum())), terms.reserve_ppm)

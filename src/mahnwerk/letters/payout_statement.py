@@ -26,7 +26,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "principal": ("Eingezogene Hauptforderungen", "Principal collected"),
     "interest": ("Eingezogene Zinsen", "Interest collected"),
     "costs": ("Eingezogene Kosten", "Costs collected"),
-    "other": ("Bankentgelte und Guthaben von Schuldnern", "Bank charges and debtors' credits"),
+    "other": (
+        "Bankentgelte, Guthaben von Schuldnern, Zahlungen an Sie selbst",
+        "Bank charges, debtors' credits, payments to yourself",
+    ),
     "fee": ("Gebühren (Zahlungen: {})", "Fees (payments: {})"),
     "vat": ("Umsatzsteuer {} %", "Value added tax {}%"),
     "reserve": ("Rücklage für mögliche Rückbuchungen", "Reserve for possible returns"),

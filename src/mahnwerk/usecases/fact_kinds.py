@@ -42,7 +42,9 @@ RULES: Final[dict[FactKind, KindRule]] = {
     K.CLAIM_ASSIGNED: KindRule("the claim was assigned", claim="needed"),
     K.CLAIM_CLOSED: KindRule("the claim is closed; the code says why", claim="optional"),
     K.CLAIM_REOPENED: KindRule("the claim is open again"),
-    K.PAYMENT_RECEIVED: _money("money came in, with its value date"),
+    K.PAYMENT_RECEIVED: _money(
+        "money came in, with its value date; code paid.creditor: at the creditor, not at us"
+    ),
     K.PAYMENT_RETURNED: KindRule("a payment was returned; undoes the payment it names", amount="optional"),
     K.REFUND_PAID: _money("money was paid back"),
     K.MESSAGE_SENT: KindRule("a message left", by_hand=False),
