@@ -86,8 +86,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = measure(options.count, options.processes)
+    stages = {
+        "letters/s": result["letters_per_second"],
+        "ms of processor each": result["cpu_ms_per_letter"],
+        "kB each": result["kilobytes_per_letter"],
+    }
     print(
-        json.dumps(result)
+        json.dumps({**result, "stages": stages})
         if options.json
         else "\n".join(f"{key:28} {value}" for key, value in result.items())
     )
