@@ -74,7 +74,8 @@ def start(folder: Path) -> None:
     )
     log = folder / "server.log"
     _run(folder, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(log), "-o", options, "start")
-    sql = f"CREATE ROLE {ROLE} LOGIN CREATEDB CREATEROLE"
+    # pg_signal_backend: a database in which autovacuum is at work can only be dropped by who may stop that.
+    sql = f"CREATE ROLE {ROLE} LOGIN CREATEDB CREATEROLE IN ROLE pg_signal_backend"
     psql = str(binaries / "psql")
     _run(folder, psql, "-h", str(folder), "-U", "root", "-d", "postgres", "-c", sql)
     sql = f"CREATE DATABASE {ROLE} OWNER {ROLE}"

@@ -131,6 +131,26 @@ def test_only_after_two_missed_told_and_unanswered_the_rest_falls_due(life: Life
     assert state(6, 30) == "broken"
 
 
+def test_who_answers_keeps_the_plan(life: Life) -> None:
+    from mahnwerk.frames import FactKind
+    from mahnwerk.records.models import Fact
+    from mahnwerk.usecases import facts
+
+    def is_broken() -> bool:
+        return Fact.objects.filter(case__case_reference=CASE, kind=FactKind.PLAN_BROKEN).exists()
+
+    for month, day in ((5, 12), (6, 13)):
+        life.goes(month, day)
+    assert [message.demanded_cents for message in life.told()] == [25_00, 50_00]
+    facts.add(life.book, CASE, "negotiation_began", on=dt.date(2026, 6, 20))
+    life.goes(6, 30)
+    life.goes(7, 2)
+    assert not is_broken()
+    facts.add(life.book, CASE, "negotiation_ended", on=dt.date(2026, 7, 3))
+    life.goes(7, 4)
+    assert is_broken()
+
+
 def test_a_letter_stopped_in_the_middle_leaves_once(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     from mahnwerk.records.models import Message
     from mahnwerk.usecases import outbox, sending

@@ -150,3 +150,93 @@ def test_a_report_about_another_file_is_refused(
         refund_files.take_status(book, report(tmp_path, "MW-RF-X", "A"), DAY)
     with pytest.raises(BadInput, match="nothing to pay back"):
         refund_files.create(book, "shop", DAY)
+
+
+def void(book: OpenBook, case: str, fact_no: int, on: dt.date = DAY) -> None:
+    from mahnwerk.usecases import facts as telling
+
+    telling.add(book, case, "voided", on=on, voids=fact_no)
+
+
+def test_a_voided_refund_does_not_leave_and_is_not_paid_twice(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, _, case = paid_twice
+    there = credit(book)
+    refunds.order(book, case, on=DAY)
+    void(book, case, Refund.objects.get().fact_no)
+    assert credit(book) == there
+    second = refunds.order(book, case, reference="anew", on=DAY)
+    file = refund_files.create(book, "shop", DAY)
+    assert (file.refund_count, file.sum_cents) == (1, there)
+    assert len(file.skipped) == 1 and "voided" in file.skipped[0]
+    void(book, case, Refund.objects.get(end_to_end_id=second.end_to_end_id).fact_no)
+    with pytest.raises(BadInput, match="the money may have left"):
+        refunds.order(book, case, reference="third", on=DAY)
+
+
+def test_one_in_no_file_can_be_cancelled(paid_twice: tuple[OpenBook, Bank, str]) -> None:
+    book, _, case = paid_twice
+    there = credit(book)
+    made = refunds.order(book, case, on=DAY)
+    assert refunds.cancel(book, made.end_to_end_id, DAY).state == "undone"
+    assert credit(book) == there
+    again = refunds.order(book, case, reference="anew", on=DAY)
+    refund_files.create(book, "shop", DAY)
+    for name in (made.end_to_end_id, again.end_to_end_id):
+        with pytest.raises(BadInput, match="cannot be cancelled"):
+            refunds.cancel(book, name, DAY)
+
+
+def test_a_return_told_since_is_counted_at_the_order_and_at_the_file(tenant_id: int, tmp_path: Path) -> None:
+    shop(tenant_id, CLAIM, {"invoice_number": "RE-26-0500", "amount_cents": 5000, "customer_number": "K-2"})
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    take_in(book, bank.statement(Line(8490, "RE-26-0411", day="2026-02-20"), day="2026-02-20"))
+    debit = Line(8490, "RE-26-0411", day="2026-03-05", end_to_end="E-1", code="105")
+    take_in(book, bank.statement(debit, day="2026-03-05"))
+    case = refunds.credits(book, DAY)[0].case_reference
+    refunds.order(book, case, "10,00", on=DAY)
+    back = Line(-8490, "RE-26-0411", day="2026-03-12", end_to_end="E-1", reason="MS03")
+    take_in(book, bank.statement(back, day="2026-03-12"))
+    with pytest.raises(BadInput, match="cannot be paid back of 0,00"):
+        refunds.order(book, case, "20,00", on=DAY)
+    with pytest.raises(BadInput, match="the credit is gone"):
+        refund_files.create(book, "shop", DAY)
+
+
+def test_a_payment_booked_on_the_wrong_case_does_not_say_where_the_credit_goes(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, bank, case = paid_twice
+    stranger = Line(4000, "RE-26-0411", name="Fremde Firma", iban=OTHER_IBAN, day="2026-03-06")
+    take_in(book, bank.statement(stranger, day="2026-03-06"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    entry = BankEntry.objects.order_by("entry_no").last()
+    assert entry is not None
+    if entry.state != "booked":
+        bank_questions.confirm(book, entry.entry_no, case=case)
+        entry.refresh_from_db()
+    assert entry.fact_no is not None
+    void(book, case, entry.fact_no)
+    assert refunds.order(book, case, on=DAY).iban == "DE75…6199"
+
+
+def test_a_refusal_of_what_the_statement_shows_changes_nothing_and_a_refused_file_is_not_given_again(
+    paid_twice: tuple[OpenBook, Bank, str], tmp_path: Path
+) -> None:
+    book, bank, case = paid_twice
+    there = credit(book)
+    made = refunds.order(book, case, "10,00", on=DAY)
+    file = refund_files.create(book, "shop", DAY)
+    out = Line(-1000, f"Erstattung {case}", end_to_end=made.end_to_end_id, day="2026-03-11")
+    take_in(book, bank.statement(out, day="2026-03-11"))
+    taken = refund_files.take_status(book, report(tmp_path, file.message_id, made.end_to_end_id), DAY)
+    assert (taken.refused, taken.executed) == (0, [made.end_to_end_id])
+    assert credit(book) == there - 1000
+    second = refunds.order(book, case, "20,00", on=DAY)
+    file = refund_files.create(book, "shop", DAY)
+    refund_files.take_status(book, report(tmp_path, file.message_id, second.end_to_end_id), DAY)
+    with pytest.raises(BadInput, match="not handed out again"):
+        refund_files.create(book, "shop", DAY)

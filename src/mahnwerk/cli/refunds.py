@@ -128,6 +128,30 @@ def order(
         typer.echo("`mahnwerk refund file --creditor KEY` writes it for the bank.")
 
 
+@app.command("cancel")
+def cancel(
+    name: Annotated[str, typer.Argument(help="Name of the refund, as `refund list` shows it.")],
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take back a refund that is in no file yet: the credit is there again.
+
+    Example:
+
+        mahnwerk refund cancel MW-RF-1-M-000042-1
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import refunds
+
+    cancelled = refunds.cancel(opened, name, day_of(on))
+    if as_json:
+        output.emit_json(cancelled)
+    else:
+        typer.echo(f"Cancelled: {name}, {money(cancelled.amount_cents)} of case {cancelled.case_reference}.")
+
+
 @app.command("file")
 def file(
     creditor: Annotated[str, typer.Option("--creditor", help="Key of the creditor.")],
@@ -181,5 +205,7 @@ def status(
         output.emit_json(taken)
     else:
         typer.echo(f"{taken.message_id}: {taken.refused} refused, {taken.known} known before.")
-    if taken.refused or taken.unknown:
+        for name in taken.executed:
+            typer.echo(f"  {name}: refused here, but the bank statement shows it; nothing was changed")
+    if taken.refused or taken.unknown or taken.executed:
         raise typer.Exit(1)

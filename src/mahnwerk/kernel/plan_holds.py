@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from mahnwerk.frames import HeldReason
-from mahnwerk.kernel import plans
+from mahnwerk.kernel import holds, plans
 from mahnwerk.kernel.holds import BLOCKS, RANK
 from mahnwerk.kernel.plans import PlanState
 
@@ -86,3 +86,48 @@ def plan_blocks(
 
 def _plus(day: pl.Expr, days: pl.Expr) -> pl.Expr:
     return (day.cast(pl.Int32) + days).cast(pl.Date)
+
+
+def stands_against(
+    live: pl.DataFrame,
+    owed: pl.DataFrame,
+    cases: pl.DataFrame,
+    evidenced: pl.DataFrame,
+    held: pl.DataFrame,
+    on: date,
+) -> pl.DataFrame:
+    """Plans that must not break today, whatever their terms say: something besides the plan stands.
+
+    Who disputes, negotiates, promised a day or told of hardship has answered the offer; where the bank has
+    not spoken or money waits for its place, the instalment may be there.
+
+    Parameters
+    ----------
+    live : FACTS in force
+    owed : case_id · claim_id · plan_code · disputed_cents of the claims covered
+    cases : CASES
+    evidenced : as from `notices.evidence`
+    held : HELD of the day
+
+    Returns
+    -------
+    case_id · plan_code
+    """
+    blocks = holds.fact_blocks(live, on).filter(pl.col("rank") != RANK[HeldReason.PLAN_KEPT])
+    unread = (HeldReason.DATA_ERROR.value, HeldReason.LAW_GAP.value)
+    whole = pl.concat(
+        [
+            blocks.filter(pl.col("claim_id").is_null()).select("case_id"),
+            holds.feed_candidates(cases, on).select("case_id"),
+            holds.message_candidates(evidenced).select("case_id"),
+            held.filter(pl.col("reason").is_in(unread)).select("case_id"),
+        ]
+    )
+    single = blocks["claim_id"].drop_nulls().implode()
+    stands = (pl.col("disputed_cents") > 0) | pl.col("claim_id").is_in(single)
+    return pl.concat(
+        [
+            owed.join(whole, on="case_id", how="semi").select("case_id", "plan_code"),
+            owed.filter(stands).select("case_id", "plan_code"),
+        ]
+    ).unique()

@@ -2,16 +2,18 @@
 
 add(tenant_id, case_id, person_id, …) -> Refund
 bank_details(refund) -> {"name", "iban"} | None        None = the person was erased
-last_account(tenant_id, case_id) -> {"name", "iban"} | None        where the last payment came from
+undone_facts(tenant_id, case_ids) -> {(case_id, fact_no)}        facts another fact undoes
+last_account(tenant_id, case_id) -> {"name", "iban"} | None        where the last payment in force came from
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import date, datetime
 
 from mahnwerk.records import bank_read, crypto, ids
-from mahnwerk.records.models import BankEntry, EntryState, Refund
+from mahnwerk.records.models import BankEntry, EntryState, Fact, Refund
 
 
 def _aad(tenant_id: int, refund_id: int) -> bytes:
@@ -65,12 +67,26 @@ def bank_details(refund: Refund) -> dict[str, str] | None:
     return found
 
 
+def undone_facts(tenant_id: int, case_ids: Collection[int]) -> set[tuple[int, int]]:
+    """The facts of these cases that another fact undoes."""
+    undoing = Fact.objects.filter(
+        tenant_id=tenant_id, case_id__in=list(case_ids), voids_fact_no__isnull=False
+    )
+    return set(undoing.values_list("case_id", "voids_fact_no"))
+
+
 def last_account(tenant_id: int, case_id: int) -> dict[str, str] | None:
-    """Account holder and IBAN of the last bank payment booked to a case, where the bank told them."""
+    """Account holder and IBAN of the last bank payment booked to a case and in force, if the bank told them.
+
+    A payment that was taken back, or was booked on the wrong case, says nothing of whose the credit is.
+    """
+    undone = undone_facts(tenant_id, [case_id])
     paid = BankEntry.objects.filter(
         tenant_id=tenant_id, case_id=case_id, state=EntryState.BOOKED, amount_cents__gt=0
     )
-    for number in paid.order_by("-value_on", "-entry_no").values_list("entry_no", flat=True)[:20]:
+    for number, fact_no in paid.order_by("-value_on", "-entry_no").values_list("entry_no", "fact_no"):
+        if (case_id, fact_no) in undone:
+            continue
         entry = bank_read.entries(tenant_id, entry_no=number)[0]
         if entry.texts["iban"] and entry.texts["name"]:
             return {"name": entry.texts["name"], "iban": entry.texts["iban"]}

@@ -92,10 +92,7 @@ def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bo
         summary.ignored += 1
         return True
     if row.kind in BACK:
-        if refund_files.came_back(book, entry):
-            bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason="refund_back")
-            summary.ignored += 1
-        elif bank_outgoing.came_back(book, entry):
+        if refund_files.came_back(book, entry) or bank_outgoing.came_back(book, entry):
             summary.ignored += 1
         else:
             _wait(book, entry, "own_payment_came_back", None)

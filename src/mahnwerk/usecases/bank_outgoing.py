@@ -17,7 +17,17 @@ from django.db import transaction
 from mahnwerk.frames import FactKind
 from mahnwerk.records import bank, bank_read, facts
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, Case, Claim, EntryState, Fact, KnownPayer, Payout, PayoutReturn
+from mahnwerk.records.models import (
+    BankEntry,
+    Case,
+    Claim,
+    EntryState,
+    Fact,
+    KnownPayer,
+    Payout,
+    PayoutReturn,
+    Refund,
+)
 from mahnwerk.usecases import clock, payout_returns
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import source_key
@@ -191,6 +201,9 @@ def _refund_back(book: OpenBook, entry: EntryRow) -> bool:
         ):  # fmt: skip
             transaction.set_rollback(True)
             return False
+        Refund.objects.filter(
+            tenant_id=book.tenant_id, case_id=fact.case_id, fact_no=fact.fact_no, undone_on__isnull=True
+        ).update(undone_on=void["effective_on"], undone_reason=row.return_reason[:10])
         note(
             book, "refund_back", case_id=fact.case_id, detail={"entry": row.entry_no, "fact_no": fact.fact_no}
         )

@@ -99,9 +99,10 @@ def remind(
     links = LetterLinks()
     if found["missed_cents"] >= MIN_CENTS:
         links = letter_links.of_cases(book, loaded.cases.to_dicts(), missed)
+    if not dry_run:
+        letter_links.keep(book, links.by_case.values())
     if not dry_run and plan.id in whose.wanted["plan_id"]:
         with transaction.atomic():
-            letter_links.keep(book, links.by_case.values())
             _, told = PlanReminder.objects.get_or_create(
                 tenant_id=book.tenant_id,
                 plan_id=plan.id,

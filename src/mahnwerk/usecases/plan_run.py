@@ -10,7 +10,7 @@ import polars as pl
 from django.db import transaction
 
 from mahnwerk.frames import Book, FactKind, HeldReason
-from mahnwerk.kernel import plan_reminders
+from mahnwerk.kernel import plan_holds, plan_reminders
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.daily_run import Decided, decide
 from mahnwerk.kernel.discounts import in_force
@@ -45,7 +45,8 @@ class PlanRun:
 def execute(book: OpenBook, on: dt.date) -> PlanRun:
     """Do what the signed terms of every plan demand on a day, and nothing else; part of the daily run.
 
-    Run again, or stopped and run again, it records nothing twice.
+    Run again, or stopped and run again, it records nothing twice. No plan breaks while something else
+    stands against its claims (`plan_holds.stands_against`).
     """
     wanted = sorted(
         set(InstalmentPlan.objects.filter(tenant_id=book.tenant_id).values_list("case_id", flat=True))
@@ -64,7 +65,12 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
         covered = terms.claims_covered(live, loaded.claims, loaded.instalments)
         owed = covered.join(result.plan.balances, on=["case_id", "claim_id"])
         sums = owed.group_by("case_id", "plan_code").agg(pl.col("open_cents").sum())
-        for row in terms.actions(stand, loaded.instalments, told, sums, on).iter_rows(named=True):
+        stands = plan_holds.stands_against(
+            live, owed, loaded.cases, result.evidence, result.plan.held, on
+        ).with_columns(action=pl.lit(PlanAction.BROKEN.value))
+        actions = terms.actions(stand, loaded.instalments, told, sums, on)
+        due = actions.join(stands, on=["case_id", "plan_code", "action"], how="anti")
+        for row in due.iter_rows(named=True):
             counts[row["action"]] += _carry_out(book, row, owed, on)
         to_remind += _to_remind(loaded, live, result, on)
     return PlanRun(counts[PlanAction.FULFILLED], counts[PlanAction.BROKEN], sorted(to_remind))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import Max
 
 from mahnwerk.formats import pain, pain002
 from mahnwerk.formats.bank import BankFileError
@@ -15,13 +16,13 @@ from mahnwerk.formats.pain import Account, SepaError, Transfer
 from mahnwerk.formats.xml_door import XmlRefused
 from mahnwerk.gateways.files import write_durably
 from mahnwerk.kernel.target_days import target_days_after
-from mahnwerk.records import crypto
+from mahnwerk.records import bank, crypto, load
 from mahnwerk.records import refunds as records
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import Case, Creditor, Refund, RefundFile
+from mahnwerk.records.models import BankEntry, Case, Creditor, EntryState, Fact, Refund, RefundFile, Tenant
 from mahnwerk.usecases import clock, refunds
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.cases import viewing_day
+from mahnwerk.usecases.cases import decided, viewing_day
 from mahnwerk.usecases.direct_debits import creditor_of
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
@@ -51,6 +52,8 @@ class StatusTaken:
     refused: int
     known: int
     unknown: list[str]
+    executed: list[str]
+    """Refused by the report, though the bank statement shows the money left; nothing was changed."""
 
 
 def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> RefundFileView:
@@ -63,7 +66,7 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Refu
     """
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
     with transaction.atomic():
-        Creditor.objects.select_for_update().get(tenant_id=book.tenant_id, id=creditor.id)
+        Tenant.objects.select_for_update().get(id=book.tenant_id)  # files of a day are numbered in it
         waiting = Refund.objects.filter(
             tenant_id=book.tenant_id,
             case__creditor_id=creditor.id,
@@ -71,12 +74,7 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Refu
             undone_on__isnull=True,
             currency="EUR",
         )
-        chosen, skipped = [], []
-        for row in waiting.order_by("end_to_end_id"):
-            if records.bank_details(row) is None:
-                skipped.append(f"{row.end_to_end_id}: the person was erased")
-            else:
-                chosen.append(row)
+        chosen, skipped = _payable(book, list(waiting.order_by("end_to_end_id")), day)
         if chosen:
             made = _record(book, creditor, chosen, day)
             detail = {"message_id": made.message_id, "refunds": len(chosen)}
@@ -91,12 +89,45 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Refu
             + (f" ({'; '.join(skipped)})." if skipped else "."),
             "`mahnwerk refund order CASE` first; `mahnwerk refund list` shows the credits.",
         )
+    undone = found.refunds.filter(undone_on__isnull=False).values_list("end_to_end_id", flat=True)
+    if undone:
+        raise BadInput(
+            f"{found.message_id} is not handed out again: {', '.join(undone)} came to nothing and may be "
+            "ordered anew.",
+            "Order again, then make a new file.",
+        )
     return _view(book, found, is_new=False, skipped=skipped)
+
+
+def _payable(book: OpenBook, waiting: list[Refund], day: dt.date) -> tuple[list[Refund], list[str]]:
+    """Refunds that may leave now, by all that is known, and why others may not."""
+    case_ids = sorted({row.case_id for row in waiting})
+    undone = records.undone_facts(book.tenant_id, case_ids)
+    gone: set[tuple[int, int]] = set()
+    if case_ids:
+        told = Fact.objects.filter(tenant_id=book.tenant_id, case_id__in=case_ids)
+        last = max(day, clock.today(), told.aggregate(last=Max("effective_on"))["last"] or day)
+        problems = decided(book, last, load.book(book.tenant_id, case_ids=case_ids, on=last)).replay.problems
+        gone = set(problems.select("case_id", "fact_no").iter_rows())
+    chosen, skipped = [], []
+    for row in waiting:
+        if (row.case_id, row.fact_no) in undone:
+            refunds.undo(book, row, refunds.CANCELLED, day)
+            skipped.append(f"{row.end_to_end_id}: its fact was voided")
+        elif (row.case_id, row.fact_no) in gone:
+            skipped.append(f"{row.end_to_end_id}: the credit is gone; refund cancel {row.end_to_end_id}")
+        elif records.bank_details(row) is None:
+            skipped.append(f"{row.end_to_end_id}: the person was erased")
+        else:
+            chosen.append(row)
+    return chosen, skipped
 
 
 def _record(book: OpenBook, creditor: Creditor, chosen: list[Refund], day: dt.date) -> RefundFile:
     number = RefundFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
-    message_id, now = f"MW-RF-{day:%Y%m%d}-{number:03d}", clock.now().replace(microsecond=0)
+    tenant = Tenant.objects.get(id=book.tenant_id)
+    message_id = f"MW-RF-{tenant.number}-{day:%Y%m%d}-{number:03d}"
+    now = clock.now().replace(microsecond=0)
     content = _bytes(book, creditor, message_id, day, now, chosen)
     made = RefundFile.objects.create(
         tenant_id=book.tenant_id,
@@ -188,6 +219,7 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
     rows = {row.end_to_end_id: row for row in file.refunds.all()}
     refused = known = 0
     unknown: list[str] = []
+    executed: list[str] = []
     for status in statuses:
         if not status.is_refused:
             continue
@@ -195,18 +227,37 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
         for name in [status.end_to_end_id] if status.end_to_end_id else list(rows):
             if name not in rows:
                 unknown.append(name)
+            elif _has_left(book, rows[name]):
+                executed.append(name)
             elif refunds.undo(book, rows[name], status.reason, day):
                 refused += 1
             else:
                 known += 1
-    return StatusTaken(message_id, refused, known, unknown)
+    return StatusTaken(message_id, refused, known, unknown, executed)
+
+
+def _has_left(book: OpenBook, row: Refund) -> bool:
+    """Whether a bank statement shows the transfer."""
+    return BankEntry.objects.filter(
+        tenant_id=book.tenant_id, case_id=row.case_id, fact_no=row.fact_no, amount_cents__lt=0
+    ).exists()
 
 
 def came_back(book: OpenBook, entry: EntryRow) -> bool:
-    """A transfer of ours that the bank sent back: the refund it names, by its end-to-end id and amount."""
+    """Book a transfer of ours that the bank sent back: the refund it names, by end-to-end id and amount.
+
+    False, and nothing happens, if it names none, or one that came back before: a person must look.
+    """
     name = entry.texts["end_to_end_id"]
     row = Refund.objects.filter(tenant_id=book.tenant_id, end_to_end_id=name, file__isnull=False).first()
     if row is None or (row.amount_cents, row.currency) != (entry.row.amount_cents, entry.row.currency):
         return False
-    refunds.undo(book, row, entry.row.return_reason, entry.row.value_on)
-    return True
+    on = max(entry.row.value_on, row.ordered_on)
+    with transaction.atomic():
+        if refunds.undo(book, row, entry.row.return_reason, on) and bank.settle(
+            book.tenant_id, entry.row.id, EntryState.IGNORED,
+            reason="refund_back", case_id=row.case_id, fact_no=row.fact_no,
+        ):  # fmt: skip
+            return True
+        transaction.set_rollback(True)
+    return False

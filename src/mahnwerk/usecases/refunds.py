@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 from django.db import transaction
+from django.db.models import Max
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
@@ -21,17 +22,18 @@ from mahnwerk.frames import FactKind
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records import refunds as records
-from mahnwerk.records.models import BankEntry, Case, EntryState, Fact, ProviderPayment, Refund
+from mahnwerk.records.models import BankEntry, Case, EntryState, Fact, ProviderPayment, Refund, Tenant
 from mahnwerk.usecases import clock, four_eyes
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
-from mahnwerk.usecases.errors import BadInput
+from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 DEBIT_RETURN: Final = dt.timedelta(days=56)
 """A direct debit may be returned without a reason for eight weeks; a refund before that is a risk."""
 REFERENCE_MAX: Final = 100
+CANCELLED: Final = "cancelled"
 SHOWN_MAX: Final = 200
 
 
@@ -78,14 +80,11 @@ def credits(book: OpenBook, on: dt.date | None = None, *, creditor: str = "") ->
         return []
     rows = {row.id: row for row in Case.objects.filter(tenant_id=book.tenant_id, id__in=frame["case_id"])}
     people = load.persons(book.tenant_id, frame["case_id"].to_list())
-    paid = set(
-        BankEntry.objects.filter(
-            tenant_id=book.tenant_id,
-            state=EntryState.BOOKED,
-            amount_cents__gt=0,
-            case_id__in=frame["case_id"],
-        ).values_list("case_id", flat=True)
+    undone = records.undone_facts(book.tenant_id, frame["case_id"].to_list())
+    entries = BankEntry.objects.filter(
+        tenant_id=book.tenant_id, state=EntryState.BOOKED, amount_cents__gt=0, case_id__in=frame["case_id"]
     )
+    paid = {pair[0] for pair in entries.values_list("case_id", "fact_no") if pair not in undone}
     return [
         Credit(
             rows[case_id].case_reference,
@@ -138,6 +137,7 @@ def order(
                     "Use another reference for another refund.",
                 )
             return view(known, row.case_reference, is_known=True)
+        _check(book, row)
         cents = _within(row, credit_of(book, case_id, day), wanted)
         account, approval = _account(book, row, iban, name, approved_by)
         warnings = _warnings(book, case_id, day)
@@ -150,14 +150,32 @@ def order(
 
 
 def credit_of(book: OpenBook, case_id: int, day: dt.date) -> int:
-    """What can be paid back: the credit of the day, less what is ordered for later days."""
-    refunds = Fact.objects.filter(tenant_id=book.tenant_id, case_id=case_id, kind=FactKind.REFUND_PAID)
-    later = refunds.filter(effective_on__gt=day).order_by("-effective_on").first()
+    """What can be paid back: the credit of the day, or what is left of it by all that is known since."""
+    told = Fact.objects.filter(tenant_id=book.tenant_id, case_id=case_id)
+    last = told.aggregate(last=Max("effective_on"))["last"] or day
     left = []
-    for on in {day, later.effective_on if later else day}:
+    for on in {day, max(day, last), max(day, clock.today())}:
         cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
         left.append(int(decided(book, on, cases).plan.balances["surplus_cents"].max() or 0))
     return min(left)
+
+
+def _check(book: OpenBook, row: Case) -> None:
+    """Refuse what could be paid back twice, or never."""
+    if row.currency != "EUR":
+        raise BadInput(
+            f"case {row.case_reference} is kept in {row.currency}; the file for the bank takes EUR only.",
+            "Pay it back by hand, then: mahnwerk fact add … refund_paid.",
+        )
+    undone = records.undone_facts(book.tenant_id, [row.id])
+    mine = Refund.objects.filter(tenant_id=book.tenant_id, case_id=row.id, undone_on__isnull=True)
+    for one in mine.filter(file__isnull=False):
+        if (row.id, one.fact_no) in undone:
+            raise BadInput(
+                f"case {row.case_reference}: {one.end_to_end_id} went to the bank in a file; its fact was "
+                "voided, but the money may have left.",
+                "Wait for the bank's report: mahnwerk refund status FILE.",
+            )
 
 
 def _within(row: Case, credit: int, wanted: int | None) -> int:
@@ -178,6 +196,7 @@ def _account(
     if person is None or person.payload is None:
         raise BadInput(f"case {row.case_reference}: the person was erased.", "Nothing can be sent to them.")
     known = records.last_account(book.tenant_id, row.id) or _own_account(person)
+    known = known if known is not None and _is_iban(known["iban"]) else None
     wanted = iban.replace(" ", "").upper()
     if not wanted or (known is not None and wanted == known["iban"]):
         if known is None:
@@ -186,12 +205,18 @@ def _account(
                 "Name it with --iban and --name, and a second person with --approved-by.",
             )
         return known, {}
-    try:
-        IBAN(wanted)
-    except SchwiftyException as error:
-        raise BadInput(f"case {row.case_reference}: the IBAN is not valid ({error}).", "") from None
+    if not _is_iban(wanted):
+        raise BadInput(f"case {row.case_reference}: the IBAN is not valid.", "Check its digits.")
     approval = four_eyes.second(book, approved_by, "refund: the account is not the one the money came from")
     return {"name": name or _name(person.payload), "iban": wanted}, approval
+
+
+def _is_iban(text: str) -> bool:
+    try:
+        IBAN(text)
+    except SchwiftyException:
+        return False
+    return True
 
 
 def _own_account(person: Any) -> dict[str, str] | None:
@@ -211,7 +236,8 @@ def _record(
     """The refund and its fact."""
     now = clock.now()
     number = Refund.objects.filter(tenant_id=book.tenant_id, case_id=row.id).count() + 1
-    end_to_end_id = f"MW-RF-{row.case_reference}-{number}"
+    tenant = Tenant.objects.get(id=book.tenant_id)
+    end_to_end_id = f"MW-RF-{tenant.number}-{row.case_reference}-{number}"
     added = fact_records.append(
         book.tenant_id,
         [
@@ -266,12 +292,41 @@ def _masked(iban: str) -> str:
     return f"{iban[:4]}…{iban[-4:]}" if iban else ""
 
 
+def cancel(book: OpenBook, end_to_end_id: str, on: dt.date | None = None) -> RefundView:
+    """Take back a refund that is in no file yet.
+
+    Raises
+    ------
+    NotFound, BadInput
+        No such refund; it is in a file, or undone before.
+    """
+    found = Refund.objects.filter(tenant_id=book.tenant_id, end_to_end_id=end_to_end_id)
+    row = found.select_related("case").first()
+    if row is None:
+        raise NotFound(f"there is no refund {end_to_end_id!r}.", "`mahnwerk refund list` names them.")
+    day = max(viewing_day(book, on), row.ordered_on)
+    with transaction.atomic():
+        Tenant.objects.select_for_update().get(id=book.tenant_id)
+        row.refresh_from_db()
+        if row.file_id is not None or not undo(book, row, CANCELLED, day):
+            raise BadInput(
+                f"{end_to_end_id} cannot be cancelled: it is in a file for the bank, or over.",
+                "What the bank refused: mahnwerk refund status FILE.",
+            )
+    row.refresh_from_db()
+    return view(row, row.case.case_reference)
+
+
 def undo(book: OpenBook, refund: Refund, reason: str, on: dt.date) -> bool:
     """The money did not arrive: void the fact, so that the credit is there again; False if it was undone."""
     with transaction.atomic():
         mine = Refund.objects.filter(tenant_id=book.tenant_id, id=refund.id, undone_on__isnull=True)
         if not mine.update(undone_on=on, undone_reason=reason[:10]):
             return False
+        detail = {"refund_id": refund.id, "reason": reason[:10]}
+        note(book, "refund_undone", on=on, case_id=refund.case_id, detail=detail)
+        if (refund.case_id, refund.fact_no) in records.undone_facts(book.tenant_id, [refund.case_id]):
+            return True  # somebody voided it by hand
         fact = {
             "case_id": refund.case_id,
             "kind": FactKind.VOIDED,
@@ -281,8 +336,6 @@ def undo(book: OpenBook, refund: Refund, reason: str, on: dt.date) -> bool:
             "source_key": f"refund-back|{refund.end_to_end_id}",
         }
         fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
-        detail = {"refund_id": refund.id, "reason": reason[:10]}
-        note(book, "refund_undone", on=on, case_id=refund.case_id, detail=detail)
     return True
 
 
