@@ -197,3 +197,52 @@ def test_without_a_contract_date_a_shop_imports_and_nothing_stands_in_for_it(kio
     cases = list(Case.objects.values_list("id", flat=True))
     assert load.contract_dates(kiosk.tenant_id, cases) == {}
     assert load.book(kiosk.tenant_id, case_ids=cases).claims["obligation_arose_on"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.txt", ":20:STARTUMS\n:25:10050000/1234\n", "bank"),
+        ("b.sta", "{1:F01BANKDEFFXXXX}{4:\n:20:X\n", "bank"),
+        ("c.xml", '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"/>', "bank"),
+        ("d.xml", "<?xml version='1.0'?><n:Document><n:BkToCstmrStmt/></n:Document>", "bank"),
+        ("e.zip", "PK\x03\x04…", "bank"),
+        ("f.csv", "booked_on;amount;text\n2026-03-02;84.90;R-1\n", "bank"),
+        ("g.xml", '<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>', "e-invoice"),
+        ("h.csv", "Kundennummer;Ereignis;Datum;Betrag\nK1;Zahlung;02.03.2026;10,00\n", "facts"),
+        ("i.csv", "Rechnungsnummer;Betrag\nR-1;10,00\n", "claims"),
+    ],
+)
+def test_a_file_is_known_by_what_is_in_it(tmp_path: Path, name: str, content: str, kind: str) -> None:
+    from mahnwerk.usecases import file_kinds
+
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert file_kinds.detect(path).value == kind
+
+
+def test_a_bank_file_named_first_finds_the_claims_beside_it(opened: Any, folder: Path) -> None:
+    from tests.usecases.bank_worlds import Bank, Line
+
+    statement = Bank(folder).statement(
+        Line(8490, "R-1", "Anna Abel"), Line(500, "danke", "Fremd"), day="2026-03-02"
+    )
+    files = (statement, folder / "kiosk.csv", folder / "kiosk.yaml")
+    checked = take(opened, folder / "kiosk.yaml", statement, dry_run=True)[-1]
+    assert (checked.kind, checked.rows, checked.rejected, checked.bank) == ("bank", 2, 0, None)
+    told = take(opened, *files)
+    assert [one.kind for one in told] == ["creditor", "claims", "bank"]
+    matched = told[-1].bank.matched
+    assert (told[-1].new_entries, matched.proposed, matched.suspense) == (2, 1, 1)
+    assert told[-1].needs_person
+    again = take(opened, *files)[-1]
+    assert (again.new_entries, again.known, again.bank.matched.proposed) == (0, 2, 1)
+
+
+def test_the_example_statement_fits_the_example_shop(opened: Any) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    names = ("creditor-1-lindenhof.yaml", "lindenhof-offene-posten.csv")
+    told = take(opened, *(examples / name for name in names), *sorted((examples / "bank").iterdir()))
+    matched = told[-1].bank.matched
+    assert (told[-1].rows, matched.booked, matched.proposed, matched.suspense) == (5, 2, 1, 1)
+    assert not told[-1].bank.gaps

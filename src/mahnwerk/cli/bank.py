@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mahnwerk.cli import output
 from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.bank_import import BankImport
 
 app = typer.Typer(help="Bank files: read, take in, see what is not placed.", no_args_is_help=True)
 _AccountOption = Annotated[str, typer.Option("--account", help="IBAN, where the file (CSV) does not say.")]
@@ -110,20 +113,27 @@ def import_(
         for one in report.files:
             for text in one.warnings:
                 typer.echo(f"  {one.file}: {text}")
-        for gap in report.gaps:
-            typer.echo(
-                f"  account {gap['account']}: something is missing between {gap['after']} "
-                f"({output.date_text(gap['after_on'])}) and {gap['before']} "
-                f"({output.date_text(gap['before_on'])}): "
-                f"{output.money(gap['difference_cents'], gap['currency'])}"
-            )
-        found = report.matched
-        typer.echo(
-            f"  {found.booked} booked, {found.returned} returned, {found.proposed} proposed, "
-            f"{found.suspense} in suspense"
-        )
+        show_matched(report)
     if report.needs_person:
         raise typer.Exit(1)
+
+
+def show_matched(report: BankImport) -> None:
+    """What is missing between statements, and what became of the entries."""
+    for gap in report.gaps:
+        typer.echo(
+            f"  account {gap['account']}: something is missing between {gap['after']} "
+            f"({output.date_text(gap['after_on'])}) and {gap['before']} "
+            f"({output.date_text(gap['before_on'])}): "
+            f"{output.money(gap['difference_cents'], gap['currency'])}"
+        )
+    found = report.matched
+    typer.echo(
+        f"  {found.booked} booked, {found.returned} returned, {found.proposed} proposed, "
+        f"{found.suspense} in suspense"
+    )
+    if found.proposed or found.suspense:
+        typer.echo("  What waits for an answer: `mahnwerk bank suspense`")
 
 
 @app.command("match")

@@ -1,4 +1,4 @@
-"""`import`: claims, facts, e-invoices and creditors from files."""
+"""`import`: claims, facts, e-invoices, creditors and bank statements from files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mahnwerk.cli import output
+from mahnwerk.cli.bank import show_matched
 from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV, XML, PDF or YAML.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, XML, PDF, YAML, MT940 or zipped camt.")],
     creditor: Annotated[
         str, typer.Option("--creditor", help="Key of the creditor, where the file does not say.")
     ] = "",
@@ -31,7 +32,7 @@ def import_files(
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Take in files: claims, facts and SEPA mandates (CSV), e-invoices (XML, PDF), creditors (YAML).
+    """Take in files: claims, facts, SEPA mandates (CSV), e-invoices (XML, PDF), creditors (YAML), bank files.
 
     The same file, or the same row, twice adds nothing. Rows that cannot be taken are written with
     the reason into a CSV to fix and import again; the rest goes in.
@@ -41,6 +42,7 @@ def import_files(
         mahnwerk import creditor.yaml claims.csv facts.csv
         mahnwerk import invoice.xml --book shop
         mahnwerk import mandates.csv --creditor shop
+        mahnwerk import open-items.csv statement.xml
         mahnwerk import claims.csv --creditor shop --mapping ibm-accounts-receivable
     """
     opened = open_book(book, actor, create=True)
@@ -72,6 +74,7 @@ def show_imports(summaries: Sequence[ImportSummary]) -> None:
         "new facts": "new_facts",
         "new cases": "new_cases",
         **({"new mandates": "new_mandates"} if any(one.kind == "mandates" for one in summaries) else {}),
+        **({"new entries": "new_entries"} if any(one.kind == "bank" for one in summaries) else {}),
         "known": "known",
         "rejected": "rejected",
     }
@@ -90,3 +93,5 @@ def show_imports(summaries: Sequence[ImportSummary]) -> None:
             typer.echo(
                 f"  {summary.file}: rejected rows are in {summary.rejects_file}; fix and import that file."
             )
+        if summary.bank:
+            show_matched(summary.bank)

@@ -103,7 +103,8 @@ def send(
 
 def run(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Creditors, claims, facts or e-invoices; none: the examples.")
+        list[Path] | None,
+        typer.Argument(help="Creditors, claims, facts, e-invoices, bank files; none: the examples."),
     ] = None,
     on: OnOption = None,
     book: BookOption = "",
@@ -125,6 +126,7 @@ def run(
 
         mahnwerk run
         mahnwerk run invoices.csv facts.csv --on 2026-03-31
+        mahnwerk run open-items.csv statement.xml
     """
     start_django()
     from mahnwerk.usecases import main_job

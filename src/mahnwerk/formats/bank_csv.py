@@ -146,6 +146,11 @@ def read(
     return finish(f"csv:{chosen.name}", [draft.done()], source=source)
 
 
+def knows(head: bytes) -> bool:
+    """Whether the header of a shipped profile stands in the first bytes of a file."""
+    return _header(_decode(head).split("\n"), shipped_profiles()) is not None
+
+
 def _decode(data: bytes) -> str:
     for encoding in ("utf-8-sig", "cp1252"):
         try:
@@ -159,22 +164,29 @@ def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[s
     """Rows from the header on, the profile that knows this header, and what stands before it."""
     lines = text.split("\n")
     candidates = (profile,) if profile else shipped_profiles()
-    for number, line in enumerate(lines[:PREAMBLE_LINES_MAX]):
-        for delimiter in (";", ",", "\t"):
-            header = next(csv.reader([line], delimiter=delimiter), [])
-            chosen = (
-                next((known for known in candidates if known.fits(header)), None) if len(header) > 1 else None
-            )
-            if chosen:
-                body = csv.reader(StringIO("\n".join(lines[number:])), delimiter=delimiter)
-                rows = [row for row in body if any(cell.strip() for cell in row)]
-                return rows, chosen, "\n".join(lines[:number])
+    found = _header(lines, candidates)
+    if found:
+        number, delimiter, chosen = found
+        body = csv.reader(StringIO("\n".join(lines[number:])), delimiter=delimiter)
+        rows = [row for row in body if any(cell.strip() for cell in row)]
+        return rows, chosen, "\n".join(lines[:number])
     known = ", ".join(known.title for known in candidates)
     raise BankFileError(
         f"no row within the first {PREAMBLE_LINES_MAX} lines is the header of a known layout ({known})",
         source,
         "Export as camt.053 or MT940, or write a profile (docs/reference/bank-files.md)",
     )
+
+
+def _header(lines: Sequence[str], candidates: Sequence[Profile]) -> tuple[int, str, Profile] | None:
+    """Number of the line that is a header one of the profiles knows, its delimiter, and the profile."""
+    for number, line in enumerate(lines[:PREAMBLE_LINES_MAX]):
+        for delimiter in (";", ",", "\t"):
+            header = next(csv.reader([line], delimiter=delimiter), [])
+            chosen = next((known for known in candidates if known.fits(header)), None)
+            if chosen and len(header) > 1:
+                return number, delimiter, chosen
+    return None
 
 
 def _places(profile: Profile, header: Sequence[str]) -> dict[str, tuple[int, ...]]:

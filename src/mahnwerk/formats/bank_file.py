@@ -10,7 +10,24 @@ from mahnwerk.formats.xml_door import XmlRefused
 
 _SWIFT = re.compile(rb"[\r\n]:(?:\d{2}[A-Z]?|NS):")
 """A line that begins with a tag: MT940, if only a piece of it."""
+_CAMT = re.compile(rb"camt\.05[234]|<(?:\w+:)?BkToCstmr")
 FILE_BYTES_MAX = 500 * 1024 * 1024
+
+
+def is_marked(head: bytes) -> bool:
+    """Whether a file that begins like this is camt, MT940 or a zip archive, which no table can be."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:1] == b"<":
+        return bool(_CAMT.search(head))
+    return _is_zip(head) or _is_swift(start)
+
+
+def _is_zip(head: bytes) -> bool:
+    return head[:4] == b"PK\x03\x04"
+
+
+def _is_swift(start: bytes) -> bool:
+    return start[:3] in (b"{1:", b"{4:") or bool(_SWIFT.search(b"\n" + start))
 
 
 def read(
@@ -25,13 +42,13 @@ def read(
     if len(data) > FILE_BYTES_MAX:
         raise BankFileError(f"{len(data)} bytes; more than {FILE_BYTES_MAX} are not read", source, "Split it")
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[:4] == b"PK\x03\x04":
+    if _is_zip(data):
         return camt.read_zip(data, source=source)
     if head[:1] == b"<":
         try:
             return [(source, camt.read(data, source=source))]
         except XmlRefused as error:
             raise BankFileError(str(error), source) from None
-    if profile is None and (head[:3] in (b"{1:", b"{4:") or _SWIFT.search(b"\n" + head)):
+    if profile is None and _is_swift(head):
         return [(source, mt940.read(data, source=source))]
     return [(source, bank_csv.read(data, account=account, profile=profile, source=source))]

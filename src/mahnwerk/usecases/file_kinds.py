@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from mahnwerk.formats import csv_reader, text
+from mahnwerk.formats import bank_csv, bank_file, csv_reader, text
 from mahnwerk.formats import mapping as mappings
 from mahnwerk.formats.columns import FACT_COLUMNS, MANDATE_COLUMNS
 from mahnwerk.formats.mapping import Mapping
@@ -27,10 +27,11 @@ class FileKind(StrEnum):
     INVOICE = "e-invoice"
     FACTS = "facts"
     MANDATES = "mandates"
+    BANK = "bank"
 
     @property
     def order(self) -> int:
-        """Creditors first, facts and mandates last: each finds what it needs."""
+        """Creditors first, then what the next ones refer to; money last: each finds what it needs."""
         return list(FileKind).index(self)
 
     @property
@@ -57,11 +58,13 @@ def detect(path: Path, mapping: Mapping | None = None) -> FileKind:
         raise BadInput(f"{path.name}: the file is empty.", "Export it again.")
     if path.suffix.lower() in (".yaml", ".yml"):
         return FileKind.CREDITOR
+    if bank_file.is_marked(head):
+        return FileKind.BANK
     if head.startswith(b"%PDF") or _begins_like_xml(head) or path.suffix.lower() in (".pdf", ".xml"):
         return FileKind.INVOICE
     if mapping is not None:
         return FileKind(mapping.reads)
-    return _table_kind(path)
+    return _table_kind(path, head)
 
 
 def _begins_like_xml(head: bytes) -> bool:
@@ -69,7 +72,7 @@ def _begins_like_xml(head: bytes) -> bool:
     return plain.startswith(b"<")
 
 
-def _table_kind(path: Path) -> FileKind:
+def _table_kind(path: Path, head: bytes) -> FileKind:
     with open(path, "rb") as stream:
         try:
             header = text.survey(stream).header
@@ -82,7 +85,7 @@ def _table_kind(path: Path) -> FileKind:
     for kind, columns in ((FileKind.MANDATES, MANDATE_COLUMNS), (FileKind.FACTS, FACT_COLUMNS)):
         if all(titles & column.forms for column in columns if column.required):
             return kind
-    return FileKind.CLAIMS
+    return FileKind.BANK if bank_csv.knows(head) else FileKind.CLAIMS
 
 
 def read_invoice(content: bytes, name: str) -> Imported:

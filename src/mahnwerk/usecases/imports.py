@@ -18,8 +18,10 @@ from mahnwerk.formats.rejects import FormatError, Imported, rejects_csv
 from mahnwerk.frames import REJECTS, empty
 from mahnwerk.records import crypto
 from mahnwerk.records.models import ImportedFile
-from mahnwerk.usecases import clock, creditors, file_kinds, mandate_import, placing, telling
+from mahnwerk.usecases import bank_import, clock, creditors, file_kinds, mandate_import, placing, telling
 from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.bank_files import parse
+from mahnwerk.usecases.bank_import import BankImport
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.file_kinds import FileKind
@@ -44,16 +46,19 @@ class ImportSummary:
     new_facts: int = 0
     new_cases: int = 0
     new_mandates: int = 0
+    new_entries: int = 0
     known: int = 0
     rejected: int = 0
     rejects_file: str = ""
     warnings: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    bank: BankImport | None = None
+    """What all bank files of the import together gave; stands with the last of them."""
 
     @property
     def needs_person(self) -> bool:
-        """Some rows were rejected."""
-        return bool(self.rejected)
+        """Some rows were rejected, or money waits for an answer."""
+        return bool(self.rejected or (self.bank and self.bank.needs_person))
 
 
 def import_files(
@@ -66,7 +71,7 @@ def import_files(
     dry_run: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> list[ImportSummary]:
-    """Take in files of any kind, creditors first, then claims, then facts and mandates.
+    """Take in files of any kind, creditors first, then claims, facts and mandates, then what banks say.
 
     A file stands in one transaction per piece; the same file, or the same row, twice adds nothing, so
     an import that was cut off is simply started again.
@@ -85,10 +90,47 @@ def import_files(
     chosen = _mapping(mapping)
     tasks = [(path, file_kinds.detect(path, chosen)) for path in files]
     tasks.sort(key=lambda task: task[1].order)
+    statements = [path for path, kind in tasks if kind == FileKind.BANK]
     summaries = []
-    for number, (path, kind) in enumerate(tasks):
+    for number, (path, kind) in enumerate(tasks[: len(tasks) - len(statements)]):
         summaries.append(_Import(book, path, kind, creditor, chosen, rejects_folder, dry_run).run())
         progress(number + 1, len(tasks))
+    if statements:
+        summaries += _bank(book, statements, creditor, dry_run=dry_run)
+        progress(len(tasks), len(tasks))
+    return summaries
+
+
+def _bank(book: OpenBook, files: Sequence[Path], creditor: str, *, dry_run: bool) -> list[ImportSummary]:
+    """Bank files, all together: a payment may be explained by another file than its own."""
+    if dry_run:
+        read = [(path.name, [told for _, told in parse(path)]) for path in files]
+        return [
+            ImportSummary(
+                name,
+                FileKind.BANK.value,
+                is_dry_run=True,
+                rows=sum(len(one.entries) for told in members for one in told.statements),
+                rejected=sum(bool(told.problems) for told in members),
+                reasons=[text for told in members for text in told.problems],
+                warnings=[text for told in members for text in told.warnings],
+            )
+            for name, members in read
+        ]
+    report = bank_import.import_files(book, files, creditor=creditor)
+    summaries = [
+        ImportSummary(
+            one.file,
+            FileKind.BANK.value,
+            is_repeat=one.is_repeat,
+            rows=one.entries,
+            new_entries=one.new,
+            known=one.known,
+            warnings=one.warnings,
+        )
+        for one in report.files
+    ]
+    summaries[-1].bank = report
     return summaries
 
 
