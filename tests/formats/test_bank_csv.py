@@ -70,6 +70,12 @@ def test_a_row_that_cannot_be_read_refuses_the_file(row: str, why: str) -> None:
         bank_csv.read(f"booked_on,amount\n{row}\n".encode(), account="A")
 
 
+def test_a_cell_without_end_is_refused() -> None:
+    data = b'booked_on,amount,currency,name,text\n2026-03-02,50.00,EUR,A,"' + b"x" * 200_000
+    with pytest.raises(BankFileError, match="line 2 is no CSV"):
+        bank_csv.read(data, account="DE1")
+
+
 def test_an_unknown_layout_says_which_are_known() -> None:
     with pytest.raises(BankFileError, match="Sparkasse"):
         bank_csv.read(b"a;b\n1;2\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from mahnwerk.formats import amounts, dates
-from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish
+from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, decode, finish
 from mahnwerk.formats.mt940_details import read_details
 from mahnwerk.formats.text import plain
 from mahnwerk.law.strict_yaml import StrictYamlError, load
@@ -109,7 +109,7 @@ def read(
 
     Parameters
     ----------
-    data : the file, UTF-8 or cp1252.
+    data : the file, in an encoding `bank.decode` knows.
     account : the account it belongs to, where the file does not say.
     profile : an own layout; else chosen by the header.
 
@@ -117,7 +117,7 @@ def read(
     ------
     BankFileError : no known layout, a row whose date or amount cannot be read, no account.
     """
-    rows, chosen, preamble = _table(_decode(data), profile, source)
+    rows, chosen, preamble = _table(decode(data).replace("\r\n", "\n").replace("\r", "\n"), profile, source)
     header, body = rows[0], rows[1:]
     frame = pl.DataFrame(
         [(row + [""] * len(header))[: len(header)] for row in body],
@@ -146,27 +146,18 @@ def read(
     return finish(f"csv:{chosen.name}", [draft.done()], source=source)
 
 
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1").replace("\r\n", "\n")
-
-
 def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[str]], Profile, str]:
     """Rows from the header on, the profile that knows this header, and what stands before it."""
     lines = text.split("\n")
     candidates = (profile,) if profile else shipped_profiles()
     for number, line in enumerate(lines[:PREAMBLE_LINES_MAX]):
         for delimiter in (";", ",", "\t"):
-            header = next(csv.reader([line], delimiter=delimiter), [])
+            header = _rows([line], delimiter, source)[0] if line else []
             chosen = (
                 next((known for known in candidates if known.fits(header)), None) if len(header) > 1 else None
             )
             if chosen:
-                body = csv.reader(StringIO("\n".join(lines[number:])), delimiter=delimiter)
+                body = _rows(StringIO("\n".join(lines[number:])), delimiter, source)
                 rows = [row for row in body if any(cell.strip() for cell in row)]
                 return rows, chosen, "\n".join(lines[:number])
     known = ", ".join(known.title for known in candidates)
@@ -175,6 +166,14 @@ def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[s
         source,
         "Export as camt.053 or MT940, or write a profile (docs/reference/bank-files.md)",
     )
+
+
+def _rows(lines: Iterable[str], delimiter: str, source: str) -> list[list[str]]:
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise BankFileError(f"line {reader.line_num} is no CSV: {error}", source) from None
 
 
 def _places(profile: Profile, header: Sequence[str]) -> dict[str, tuple[int, ...]]:

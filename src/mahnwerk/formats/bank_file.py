@@ -25,7 +25,7 @@ def read(
     if len(data) > FILE_BYTES_MAX:
         raise BankFileError(f"{len(data)} bytes; more than {FILE_BYTES_MAX} are not read", source, "Split it")
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[:4] == b"PK\x03\x04":
+    if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return camt.read_zip(data, source=source)
     if head[:1] == b"<":
         try:

@@ -131,7 +131,7 @@ def _slashed(text: str) -> Details:
 
 def _non_swift(text: str) -> Details:
     """Field :NS:: lines of two digits and text (01–14 remittance, 15 name, 17 booking text)."""
-    lines = [(line[:2], line[2:].strip()) for line in text.split("\n") if line[:2].isdigit()]
+    lines = [(line[:2], line[2:].strip()) for line in text.split("\n") if re.match("[0-9]{2}", line)]
     by_key = dict(lines)
     return Details(
         remittance=" ".join(value for key, value in lines if int(key) <= 14 and value),

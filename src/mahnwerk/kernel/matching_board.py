@@ -204,7 +204,7 @@ class Board:
     def may_name_another(self, payment: Payment, claims: Sequence[OpenClaim]) -> bool:
         """The text holds a number that may be another invoice's, paid long ago or not known here.
 
-        Then what looks like a slip of the pen may be none: who pays the same sum each month names such numbers.
+        Then what looks like a slip of the pen may be none: who pays the same each month names such numbers.
         """
         own = {form for claim in claims for reference in claim.references for form in forms(reference)}
         return any(
@@ -213,7 +213,7 @@ class Board:
         )
 
     def owes_it_elsewhere(self, payment: Payment, claim: OpenClaim) -> bool:
-        """The payer owes exactly this sum himself, on another claim, while this one is a stranger's or of another sum."""
+        """The payer owes this very sum on another claim, while this one is a stranger's or of another sum."""
         is_stranger = self.knows_payer(payment, claim) < ALIKE_SURE
         is_near = payment.amount_cents not in self.sums(claim, payment.value_on)
         others = (self.claims[claim_id] for claim_id in self.by_payment[payment.payment_id])
@@ -233,9 +233,9 @@ class Board:
         """Whether references, with an amount that fits, leave no other reading.
 
         A reference as written is enough unless the payer is a stranger and the amount is one of many, or what
-        he owes himself: then it may be a slip for a neighbour's number. A damaged one may be another invoice's
-        that is long paid: it must be no number an invoice may have, and needs an amount that no other claim
-        has, or the payer where numbers lie far apart.
+        he owes himself: then it may be a slip for a neighbour's number. A damaged one may be another
+        invoice's that is long paid: it must be no number an invoice may have, and needs an amount that no
+        other claim has, or the payer where numbers lie far apart.
         """
         evidence = min(self.specific(payment.payment_id, claim.claim_id) for claim in claims)
         if evidence < TWO_SLIPS:

@@ -118,8 +118,8 @@ def number_ranges(claims: pl.DataFrame) -> dict[str, int]:
     """Per dense numbering scheme (`references.shape`) the highest number a reference may have, open or not.
 
     What is open is a part of what was ever issued: lower numbers are paid, higher ones not yet due. So any
-    number up to the highest and the whole range once more may be an invoice. Digits alone may be of any scheme
-    with so many.
+    number up to the highest and the whole range once more may be an invoice. Digits alone may be of any
+    scheme with so many.
     """
     exploded = claims.select("references").explode("references").drop_nulls()
     schemes = schemes_of(exploded.select(_compacted("references")).to_series())
