@@ -20,7 +20,7 @@ import polars as pl
 
 from mahnwerk.formats import amounts, dates
 from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, decode, finish
-from mahnwerk.formats.mt940_details import read_details
+from mahnwerk.formats.mt940_details import REASON, read_details
 from mahnwerk.formats.text import plain
 from mahnwerk.law.strict_yaml import StrictYamlError, load
 
@@ -28,9 +28,12 @@ PREAMBLE_LINES_MAX = 40
 _KEYS = {"name", "title", "header", "dates", "account", "closing", "columns", "pending"}
 _FIELDS = {
     "account", "booked_on", "value_on", "amount", "currency", "name", "name_in", "name_out", "iban", "text",
-    "end_to_end_id", "mandate_id", "bank_reference", "booking_text", "status",
+    "end_to_end_id", "mandate_id", "bank_reference", "booking_text", "status", "charges", "original_amount",
 }  # fmt: skip
 _RETURN = re.compile(r"r(ue|ü)ck(lastschrift|belastung|buchung|gabe)|retoure|\breturn", re.IGNORECASE)
+"""In the bank's own words, or of money that leaves: who pays may write of goods he sent back."""
+_REFERENCES = re.compile(r"(End-to-End-Ref|Mandatsref)\.?: *(\S+)")
+"""As Commerzbank writes them into its text."""
 _DEBIT = re.compile(r"lastschrift|direct debit", re.IGNORECASE)
 _SEPA_TEXT = re.compile(r"(EREF|MREF|CRED|SVWZ)\+")
 
@@ -125,15 +128,11 @@ def read(
         orient="row",
     )
     places = _places(chosen, header)
-    draft = Draft(account=account, currency="EUR", is_interim=True)
+    draft = Draft(currency="EUR", is_interim=True)
     found = re.search(chosen.account, preamble) if chosen.account else None
-    draft.account = draft.account or (found.group(1).replace(" ", "") if found else "")
+    cells = frame[str(places["account"][0])].to_list() if "account" in places else []
+    draft.account = _account(account, [found.group(1)] if found else cells, source)
     draft.entries = _entries(frame, places, chosen, source)
-    if "account" in places and not draft.account:
-        named = sorted({cell for cell in frame[str(places["account"][0])] if cell.strip()})
-        if len(named) > 1:
-            raise BankFileError(f"rows of {len(named)} accounts", source, "Export one account at a time")
-        draft.account = named[0].replace(" ", "") if named else ""
     closing = re.search(chosen.closing, preamble) if chosen.closing else None
     if closing:
         draft.closing_cents = amounts.parse(pl.Series([closing.group(1)]), amounts.AmountStyle.COMMA)[
@@ -176,6 +175,20 @@ def _rows(lines: Iterable[str], delimiter: str, source: str) -> list[list[str]]:
         raise BankFileError(f"line {reader.line_num} is no CSV: {error}", source) from None
 
 
+def _account(given: str, named: Iterable[str], source: str) -> str:
+    """The account the file names, which must be the one given if one is; old exports have the number only.
+
+    Names without a number ("Hauptkonto") do not tell which account it is.
+    """
+    given = given.replace(" ", "").upper()
+    found = sorted({cell.replace(" ", "").upper() for cell in named if re.search(r"\d", cell)})
+    if len(found) > 1:
+        raise BankFileError(f"rows of {len(found)} accounts", source, "Export one account at a time")
+    if found and given and not given.endswith(found[0].lstrip("0")):
+        raise BankFileError(f"the file is of account {found[0]}, not of {given}", source)
+    return given or (found[0] if found else "")
+
+
 def _places(profile: Profile, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
     titles = [plain(title) for title in header]
     places = {}
@@ -194,7 +207,11 @@ def _entries(
             return pl.Series([""] * frame.height, dtype=pl.String)
         return frame[str(places[field][0])].str.strip_chars()
 
-    cents = amounts.parse(cells("amount"), amounts.style_of(cells("amount")))
+    style = amounts.style_of(cells("amount"))
+    cents = amounts.parse(cells("amount"), style)
+    charges, original = (
+        amounts.parse(cells(name), style)["cents"] for name in ("charges", "original_amount")
+    )
     booked = _days(cells("booked_on"), profile)
     value = _days(cells("value_on"), profile)
     pending = {plain(word) for word in profile.pending}
@@ -213,8 +230,9 @@ def _entries(
             raise BankFileError(f"amount {columns['amount'][row]!r} {reason}", where)
         if booked["day"][row] is None:
             raise BankFileError(f"booking date {columns['booked_on'][row]!r} {booked['reason'][row]}", where)
-        entries.append(_entry({field: values[row] for field, values in columns.items()}, texts[row],
-                              cents["cents"][row], booked["day"][row], value["day"][row]))  # fmt: skip
+        one = {field: values[row] for field, values in columns.items()}
+        one |= {"charges": charges[row], "original_amount": original[row]}
+        entries.append(_entry(one, texts[row], cents["cents"][row], booked["day"][row], value["day"][row]))
     return entries
 
 
@@ -229,14 +247,18 @@ def _entry(row: Mapping[str, Any], text: str, cents: int, booked: dt.date, value
     tagged = read_details("166?20" + text) if _SEPA_TEXT.search(text) else None
     name = row["name"] or (row["name_in"] if cents > 0 else row["name_out"])
     booking_text = row["booking_text"]
-    returned = bool(_RETURN.search(booking_text) or _RETURN.search(text))
+    returned = bool(_RETURN.search(booking_text) or (cents < 0 and _RETURN.search(text)))
+    reason = REASON.search(text) if returned else None
+    told = dict(_REFERENCES.findall(text))
     if returned:
         kind = "return"
     elif _DEBIT.search(booking_text):
         kind = "direct_debit_in" if cents > 0 else "direct_debit_out"
     else:
         kind = "transfer_in" if cents > 0 else "transfer_out"
-    end_to_end = row["end_to_end_id"] or (tagged.end_to_end_id if tagged else "")
+    end_to_end = (
+        row["end_to_end_id"] or (tagged.end_to_end_id if tagged else "") or told.get("End-to-End-Ref", "")
+    )
     return Entry(
         booked_on=booked,
         value_on=value or booked,
@@ -247,7 +269,11 @@ def _entry(row: Mapping[str, Any], text: str, cents: int, booked: dt.date, value
         counterparty_iban=row["iban"].replace(" ", ""),
         remittance=tagged.remittance if tagged and tagged.remittance else text,
         end_to_end_id="" if end_to_end in ("NOTPROVIDED", "NONREF") else end_to_end,
-        mandate_id=row["mandate_id"] or (tagged.mandate_id if tagged else ""),
+        mandate_id=row["mandate_id"] or (tagged.mandate_id if tagged else "") or told.get("Mandatsref", ""),
+        return_reason=reason.group(1) if reason else "",
+        charges_cents=abs(row["charges"] or 0),
+        original_amount_cents=row["original_amount"] and abs(row["original_amount"]),
+        original_currency=(row["currency"] or "EUR") if row["original_amount"] else "",
         bank_reference=row["bank_reference"],
         booking_text=booking_text,
     )

@@ -75,10 +75,10 @@ def read(data: bytes, *, source: str = "MT940 file") -> BankFile:
     )
     if not is_interim:
         problems += [
-            f"{source}, statement {draft.statement_id or no}: it has an opening but no closing balance,"
-            " so its end is missing"
+            f"{source}, statement {draft.statement_id or no}: its opening or closing balance is missing,"
+            " so this is only a piece of it"
             for no, draft in enumerate(drafts, 1)
-            if draft.opening_cents is not None and draft.closing_cents is None
+            if draft.opening_cents is None or draft.closing_cents is None
         ]
     kind = "mt942" if is_interim else "mt940"
     return finish(kind, [d.done() for d in drafts], notes, problems=problems, source=source)
