@@ -51,6 +51,31 @@ def test_one_payment_in_any_version(version: str) -> None:
     assert payment.kind == "transfer_in"
 
 
+def test_every_document_a_structured_remittance_names_is_told() -> None:
+    named = (
+        "<RmtInf><Strd><RfrdDocInf><Nb>RE-7</Nb></RfrdDocInf><CdtrRefInf><Ref>RF18 5390 0754 7034</Ref>"
+        "</CdtrRefInf></Strd><Strd><RfrdDocInf><Nb>RE-8</Nb></RfrdDocInf><CdtrRefInf><Ref>RF00X</Ref></CdtrRefInf>"
+        "<AddtlRmtInf>minus GS-1</AddtlRmtInf></Strd></RmtInf>"
+    )
+    entry = ENTRY.format(
+        amount="50.00",
+        mark="CRDT",
+        reversal="",
+        details=detail("50.00", extra=named).replace(
+            "<RmtInf><Ustrd>RE-1 und</Ustrd><Ustrd>RE-2</Ustrd></RmtInf>", ""
+        ),
+    )
+    (payment,) = camt.read(message(entry)).accepted().statements[0].entries
+    assert payment.structured_reference == "RF18539007547034"
+    assert payment.remittance == "RF00X RE-7 RE-8 minus GS-1"
+
+
+def test_without_details_the_words_on_the_entry_are_its_text() -> None:
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details="")
+    entry = entry.replace("</NtryDtls>", "</NtryDtls><AddtlNtryInf>Gutschrift RE-9</AddtlNtryInf>")
+    assert camt.read(message(entry)).accepted().statements[0].entries[0].remittance == "Gutschrift RE-9"
+
+
 def test_a_batch_becomes_its_parts() -> None:
     parts = detail("20.00") + detail("30.00")
     file = camt.read(

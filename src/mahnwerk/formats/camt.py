@@ -227,10 +227,8 @@ def _one(
             or text_at(detail, "RtrInf/Rsn/Prtry")
             or text_at(detail, "RtrInf/RtrRsn/Cd")
         )
-        remittance = [own_text(line) for line in find_all(detail, "RmtInf/Ustrd")]
-        structured = text_at(detail, "RmtInf/Strd/CdtrRefInf/Ref") or text_at(
-            detail, "RmtInf/Strd/CdtrRefInf/CdtrRef"
-        )
+        structured, *named = [*_references(detail), ""]
+        remittance = [own_text(line) for line in find_all(detail, "RmtInf/Ustrd")] + named
         end_to_end = text_at(detail, "Refs/EndToEndId")
         mandate = text_at(detail, "Refs/MndtId")
         instructed = find(detail, "AmtDtls/InstdAmt/Amt")
@@ -239,8 +237,8 @@ def _one(
             original = minor_units(own_text(instructed), foreign, where), foreign
         charges = _charges(detail, currency, where)
     extra = text_at(node, "AddtlNtryInf")
-    if not remittance and detail is not None and text_at(detail, "AddtlTxInf"):
-        remittance = [text_at(detail, "AddtlTxInf")]
+    if not any(remittance) and not structured:
+        remittance = [(text_at(detail, "AddtlTxInf") if detail is not None else "") or extra]
     return Entry(
         booked_on=booked,
         value_on=value,
@@ -265,6 +263,20 @@ def _one(
         is_pending=is_pending,
         batch_reference=text_at(node, "AcctSvcrRef") or text_at(node, "NtryRef") if batch_no else "",
     )
+
+
+def _references(detail: Node) -> list[str]:
+    """What a structured remittance names: the creditor's references, the documents paid, a word on them.
+
+    The first is the payment's reference, "" if it only names documents; one payment may be for several.
+    """
+    paths = ("CdtrRefInf/Ref", "CdtrRefInf/CdtrRef", "RfrdDocInf/Nb", "RfrdDocInf/RfrdDocNb", "AddtlRmtInf")
+    found = {
+        path: [own_text(node) for node in find_all(detail, f"RmtInf/Strd/{path}") if own_text(node)]
+        for path in paths
+    }
+    references = [*found[paths[0]], *found[paths[1]]] or [""]
+    return [*references, *(text for path in paths[2:] for text in found[path])]
 
 
 def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:
