@@ -287,3 +287,51 @@ def test_a_strangers_number_is_a_question_when_the_payer_owes_that_very_sum_hims
     (row,) = propose(payments((1, 31790, "RE-26-30673", "Peter Abel")), known).to_dicts()
     assert (row["verdict"], {*row["claim_ids"], *row["runner_up"]}) == ("proposed", {1, 2})
     assert answer(propose(payments((1, 31790, "RE-26-30673", "Otto Fremd")), known)) == [([1], [2], "booked")]
+
+
+ROW = claims(
+    *((n, 10, 10000 + n, f"RE-{n}", "Abel") for n in range(1001, 1006)),
+    (2001, 20, 10002, "RE-2001", "Brandt"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("RE-1001/02/03", [1001, 1002, 1003]),
+        ("RE 1001, 02 und 4", [1001, 1002, 1004]),
+        ("RE 1001-1004", [1001, 1002, 1003, 1004]),
+        ("RE-1001 bis 04", [1001, 1002, 1003, 1004]),
+        ("RE-1002 bis RE-1005", [1002, 1003, 1004, 1005]),
+    ],
+)
+def test_several_invoices_written_short(text: str, ids: list[int]) -> None:
+    total = sum(10000 + n for n in ids)
+    assert answer(propose(payments((1, total, text, "Abel")), ROW)) == [([1], ids, "booked")]
+    (row,) = propose(payments((1, total - 100, text, "Abel")), ROW).to_dicts()
+    assert row["verdict"] != "booked"
+
+
+@pytest.mark.parametrize(
+    ("text", "cents", "verdict"),
+    [
+        ("RE-1001", 5000, "booked"),  # a part, and nothing else it could be
+        ("RE-1001", 10003, "proposed"),  # what RE-1003 costs
+        ("RE-1001 RE-1009", 20000, "proposed"),  # two are named, one is not known
+        ("RE-1001", 30000, "proposed"),  # too much, while more is open
+        ("RE-1001, RE-1002 schon bezahlt", 10001, "proposed"),
+    ],
+)
+def test_a_part_or_too_much_is_booked_only_if_nothing_else_may_be_meant(
+    text: str, cents: int, verdict: str
+) -> None:
+    settings = MatchSettings(books_part_payments=True)
+    more = pl.concat([ROW, claims((1, 10, 10001, "RE-1000", "Abel"))])
+    assert answer(propose(payments((1, cents, text, "Abel")), more, settings=settings))[0][2] == verdict
+
+
+@pytest.mark.parametrize(("text", "verdict"), [("RE-2001", "booked"), ("RE-2001, 02", "proposed")])
+def test_too_much_is_a_credit_unless_more_numbers_are_named(text: str, verdict: str) -> None:
+    settings = MatchSettings(books_part_payments=True)
+    found = propose(payments((1, 20000, text, "Brandt")), ROW, settings=settings)
+    assert answer(found) == [([1], [2001], verdict)]

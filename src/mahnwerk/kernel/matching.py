@@ -16,6 +16,7 @@ from mahnwerk.frames import Schema, check_frame
 from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment, Tolerance
 from mahnwerk.kernel.matching_cases import by_case, case_pairs, known_pairs, part_payments
 from mahnwerk.kernel.matching_groups import many_for_one, one_for_many, one_for_one
+from mahnwerk.kernel.matching_lists import written_short
 from mahnwerk.kernel.matching_pairs import (
     LookUp,
     amount_pairs,
@@ -125,6 +126,7 @@ def propose(
     )
     one_for_one(board)
     one_for_many(board)
+    written_short(board)
     many_for_one(board)
     by_likeness(board)
     by_case(board, books_part_payments=settings.books_part_payments)

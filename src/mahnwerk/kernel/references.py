@@ -53,6 +53,11 @@ def shape(reference: str) -> str:
     return _DIGIT.sub("9", compact(reference))
 
 
+def numbers(text: str) -> list[str]:
+    """The runs of digits in a text, without those of a day."""
+    return _NUMBER.findall(_DAY.sub(" ", text))
+
+
 def number_of(reference: str) -> int:
     """All its digits as one number (the last 18)."""
     return int("".join(_NUMBER.findall(reference))[-18:] or 0)
