@@ -104,6 +104,37 @@ def test_a_returned_debit_tells_its_reason() -> None:
     assert (returned.kind, returned.return_reason, returned.amount_cents) == ("return", "AC04", -2000)
 
 
+@pytest.mark.parametrize(
+    "charges",
+    [
+        '<Chrgs><Rcrd><Amt Ccy="EUR">3.00</Amt><CdtDbtInd>DBIT</CdtDbtInd></Rcrd></Chrgs>',
+        '<Chrgs><Amt Ccy="EUR">3.00</Amt></Chrgs>',
+        '<Chrgs><TtlChrgsAndTaxAmt Ccy="EUR">3.00</TtlChrgsAndTaxAmt></Chrgs>',
+    ],
+)
+@pytest.mark.parametrize("on_the_entry", [False, True])
+def test_a_return_tells_what_was_paid_and_what_the_bank_charged(charges: str, *, on_the_entry: bool) -> None:
+    amounts = '<AmtDtls><InstdAmt><Amt Ccy="EUR">10.00</Amt></InstdAmt></AmtDtls>'
+    why = "<RtrInf><Rsn><Cd>MS03</Cd></Rsn></RtrInf>"
+    part = detail("13.00", "DBIT", extra=amounts + why + ("" if on_the_entry else charges))
+    entry = ENTRY.format(amount="13.00", mark="DBIT", reversal=charges if on_the_entry else "", details=part)
+    (back,) = camt.read(message(entry, closing="87.00")).accepted().statements[0].entries
+    assert (back.kind, back.return_reason, back.amount_cents) == ("return", "MS03", -1300)
+    assert (back.original_amount_cents, back.charges_cents) == (1000, 300)
+
+
+def test_a_payment_in_another_currency_keeps_it() -> None:
+    amounts = '<AmtDtls><InstdAmt><Amt Ccy="JPY">8000</Amt></InstdAmt></AmtDtls>'
+    part = detail("50.00", extra=amounts)
+    (one,) = (
+        camt.read(message(ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=part)))
+        .accepted()
+        .statements[0]
+        .entries
+    )
+    assert (one.amount_cents, one.original_amount_cents, one.original_currency) == (5000, 8000, "JPY")
+
+
 def test_a_file_that_does_not_add_up_is_refused_whole() -> None:
     entry = ENTRY.format(amount="49.00", mark="CRDT", reversal="", details="")
     file = camt.read(message(entry))

@@ -232,10 +232,11 @@ def _one(
         end_to_end = text_at(detail, "Refs/EndToEndId")
         mandate = text_at(detail, "Refs/MndtId")
         instructed = find(detail, "AmtDtls/InstdAmt/Amt")
-        if instructed is not None and instructed.get("Ccy", currency) != currency:
-            foreign = instructed.get("Ccy", "")
+        if instructed is not None and (reason or instructed.get("Ccy", currency) != currency):
+            # Of another currency, or of a return: what was paid then, without what the bank charged.
+            foreign = instructed.get("Ccy", currency)
             original = minor_units(own_text(instructed), foreign, where), foreign
-        charges = _charges(detail, currency, where)
+        charges = _charges(detail, currency, where) or (0 if batch_no else _charges(node, currency, where))
     extra = text_at(node, "AddtlNtryInf")
     if not any(remittance) and not structured:
         remittance = [(text_at(detail, "AddtlTxInf") if detail is not None else "") or extra]
@@ -295,6 +296,7 @@ def _charges(detail: Node, currency: str, where: str) -> int:
     total = 0
     for record in records:
         amount = find(record, "Amt")
+        amount = amount if amount is not None else find(record, "TtlChrgsAndTaxAmt")
         if amount is not None and amount.get("Ccy", currency) == currency:
             cents = minor_units(own_text(amount), currency, where)
             total += -cents if text_at(record, "CdtDbtInd") == "CRDT" else cents
