@@ -54,7 +54,9 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
             continue
         short = path.relative_to(folder)
         try:
-            members = bank_file.read(path.read_bytes(), account=ACCOUNT, source=path.name)
+            members = bank_file.read(path.read_bytes(), source=path.name)
+            if any("no account is named" in problem for _, told in members for problem in told.problems):
+                members = bank_file.read(path.read_bytes(), account=ACCOUNT, source=path.name)
         except BankFileError as error:
             yield Outcome(short, "refused", str(error))
             continue

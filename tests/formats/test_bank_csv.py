@@ -70,6 +70,61 @@ def test_a_row_that_cannot_be_read_refuses_the_file(row: str, why: str) -> None:
         bank_csv.read(f"booked_on,amount\n{row}\n".encode(), account="A")
 
 
+def test_a_returned_debit_tells_what_the_bank_charged_and_why() -> None:
+    text = SPARKASSE.replace('"RE-1"', '"RETURN AC04"').replace('"";"3,00"', '"10,00";"3,00"')
+    (entry,) = bank_csv.read(text.encode("cp1252")).accepted().statements[0].entries
+    assert (entry.charges_cents, entry.original_amount_cents, entry.return_reason) == (300, 1000, "AC04")
+
+
+def test_goods_sent_back_in_a_payers_words_are_no_return() -> None:
+    data = b"booked_on,amount,account,text\n2026-03-02,50.00,DE1,RE-1 abzgl. Retoure\n"
+    assert bank_csv.read(data).statements[0].entries[0].kind == "transfer_in"
+
+
+@pytest.mark.parametrize("given", ["DE77120300000000202077", "202077"])
+def test_a_file_of_another_account_is_refused(given: str) -> None:
+    for data in (SPARKASSE.encode("cp1252"), DKB.encode()):
+        assert bank_csv.read(data, account="DE02 1203 0000 0000 2020 51").accepted()
+        with pytest.raises(BankFileError, match="is of account DE02120300000000202051"):
+            bank_csv.read(data, account=given)
+
+
+def test_rows_of_two_accounts_are_refused_whatever_account_is_given() -> None:
+    data = b"booked_on,amount,account\n2026-03-02,50.00,DE1\n2026-03-02,50.00,DE2\n"
+    for given in ("", "DE1"):
+        with pytest.raises(BankFileError, match="rows of 2 accounts"):
+            bank_csv.read(data, account=given)
+
+
+def test_references_in_the_text_of_commerzbank() -> None:
+    data = (
+        "Buchungstag;Wertstellung;Umsatzart;Buchungstext;Betrag;Währung;IBAN Auftraggeberkonto;Kategorie\n"
+        "02.03.2026;03.03.2026;Gutschrift;Müller RE-1 End-to-End-Ref.: E-77;1.234,5;EUR;DE1;\n"
+    )
+    (entry,) = bank_csv.read(data.encode("utf-8-sig")).accepted().statements[0].entries
+    assert (entry.amount_cents, entry.end_to_end_id, entry.value_on.day) == (123450, "E-77", 3)
+
+
+def test_n26_in_english_names_no_account() -> None:
+    rows = {
+        "Date,Payee,Account number,Transaction type,Payment reference,Amount (EUR)": "2021-03-02,Max,"
+        "DE89370400440532013000,Income,RE 1001,50.0",
+        '"Booking Date","Value Date","Partner Name","Partner Iban",Type,"Payment Reference","Account Name",'
+        '"Amount (EUR)"': '2026-03-02,2026-03-02,Max,,Credit Transfer,"RE 1001","Main Account",50.0',
+    }
+    for header, row in rows.items():
+        data = f"{header}\n{row}\n".encode()
+        assert bank_csv.read(data, account="DE1").accepted().statements[0].entries[0].amount_cents == 5000
+        with pytest.raises(BankFileError, match="no account is named"):
+            bank_csv.read(data).accepted()
+
+
+def test_a_cell_without_end_is_refused() -> None:
+    data = b'booked_on,amount,currency,name,text\n2026-03-02,50.00,EUR,A,"' + b"x" * 200_000
+    with pytest.raises(BankFileError, match="line 2 is no CSV"):
+        bank_csv.read(data, account="DE1")
+
+
 def test_an_unknown_layout_says_which_are_known() -> None:
     with pytest.raises(BankFileError, match="Sparkasse"):
         bank_csv.read(b"a;b\n1;2\n")
@@ -106,6 +161,6 @@ def test_real_exports(name: str, layout: str, count: int | None) -> None:
     path = COLLECTION / "csv-bank2ynab" / "test-data" / name
     if not path.is_file():
         pytest.skip("sample bank statements are not beside the project")
-    file = bank_csv.read(path.read_bytes(), account="A")
+    file = bank_csv.read(path.read_bytes())
     assert file.format == layout
     assert file.statements[0].entries

@@ -51,6 +51,31 @@ def test_one_payment_in_any_version(version: str) -> None:
     assert payment.kind == "transfer_in"
 
 
+def test_every_document_a_structured_remittance_names_is_told() -> None:
+    named = (
+        "<RmtInf><Strd><RfrdDocInf><Nb>RE-7</Nb></RfrdDocInf><CdtrRefInf><Ref>RF18 5390 0754 7034</Ref>"
+        "</CdtrRefInf></Strd><Strd><RfrdDocInf><Nb>RE-8</Nb></RfrdDocInf><CdtrRefInf><Ref>RF00X</Ref></CdtrRefInf>"
+        "<AddtlRmtInf>minus GS-1</AddtlRmtInf></Strd></RmtInf>"
+    )
+    entry = ENTRY.format(
+        amount="50.00",
+        mark="CRDT",
+        reversal="",
+        details=detail("50.00", extra=named).replace(
+            "<RmtInf><Ustrd>RE-1 und</Ustrd><Ustrd>RE-2</Ustrd></RmtInf>", ""
+        ),
+    )
+    (payment,) = camt.read(message(entry)).accepted().statements[0].entries
+    assert payment.structured_reference == "RF18539007547034"
+    assert payment.remittance == "RF00X RE-7 RE-8 minus GS-1"
+
+
+def test_without_details_the_words_on_the_entry_are_its_text() -> None:
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details="")
+    entry = entry.replace("</NtryDtls>", "</NtryDtls><AddtlNtryInf>Gutschrift RE-9</AddtlNtryInf>")
+    assert camt.read(message(entry)).accepted().statements[0].entries[0].remittance == "Gutschrift RE-9"
+
+
 def test_a_batch_becomes_its_parts() -> None:
     parts = detail("20.00") + detail("30.00")
     file = camt.read(
@@ -77,6 +102,37 @@ def test_a_returned_debit_tells_its_reason() -> None:
     file = camt.read(message(entry, closing="80.00")).accepted()
     (returned,) = file.statements[0].entries
     assert (returned.kind, returned.return_reason, returned.amount_cents) == ("return", "AC04", -2000)
+
+
+@pytest.mark.parametrize(
+    "charges",
+    [
+        '<Chrgs><Rcrd><Amt Ccy="EUR">3.00</Amt><CdtDbtInd>DBIT</CdtDbtInd></Rcrd></Chrgs>',
+        '<Chrgs><Amt Ccy="EUR">3.00</Amt></Chrgs>',
+        '<Chrgs><TtlChrgsAndTaxAmt Ccy="EUR">3.00</TtlChrgsAndTaxAmt></Chrgs>',
+    ],
+)
+@pytest.mark.parametrize("on_the_entry", [False, True])
+def test_a_return_tells_what_was_paid_and_what_the_bank_charged(charges: str, *, on_the_entry: bool) -> None:
+    amounts = '<AmtDtls><InstdAmt><Amt Ccy="EUR">10.00</Amt></InstdAmt></AmtDtls>'
+    why = "<RtrInf><Rsn><Cd>MS03</Cd></Rsn></RtrInf>"
+    part = detail("13.00", "DBIT", extra=amounts + why + ("" if on_the_entry else charges))
+    entry = ENTRY.format(amount="13.00", mark="DBIT", reversal=charges if on_the_entry else "", details=part)
+    (back,) = camt.read(message(entry, closing="87.00")).accepted().statements[0].entries
+    assert (back.kind, back.return_reason, back.amount_cents) == ("return", "MS03", -1300)
+    assert (back.original_amount_cents, back.charges_cents) == (1000, 300)
+
+
+def test_a_payment_in_another_currency_keeps_it() -> None:
+    amounts = '<AmtDtls><InstdAmt><Amt Ccy="JPY">8000</Amt></InstdAmt></AmtDtls>'
+    part = detail("50.00", extra=amounts)
+    (one,) = (
+        camt.read(message(ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=part)))
+        .accepted()
+        .statements[0]
+        .entries
+    )
+    assert (one.amount_cents, one.original_amount_cents, one.original_currency) == (5000, 8000, "JPY")
 
 
 def test_a_file_that_does_not_add_up_is_refused_whole() -> None:
@@ -107,6 +163,54 @@ def test_truncated_at_every_byte_it_is_refused_or_a_whole_file() -> None:
             camt.read(whole[:length]).accepted()
 
 
+def test_pages_of_one_statement_are_each_checked() -> None:
+    """The first ends with an interim balance, the next begins with it."""
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=detail("50.00"))
+    first = message(entry).replace(b"CLBD", b"ITBD")
+    middle = message(entry, "150.00", "200.00").replace(b"CLBD", b"ITBD").replace(b"OPBD", b"ITBD")
+    last = message(entry, "200.00", "250.00").replace(b"OPBD", b"ITBD")
+    told = [camt.read(page).accepted().statements[0] for page in (first, middle, last)]
+    assert [(one.opening_cents, one.closing_cents) for one in told] == [
+        (10000, 15000),
+        (15000, 20000),
+        (20000, 25000),
+    ]
+    with pytest.raises(BankFileError, match="opening 15000"):
+        camt.read(middle.replace(b"200.00", b"201.00")).accepted()
+
+
+def test_an_account_of_two_currencies_is_held_against_its_own() -> None:
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=detail("50.00"))
+    dollars = "".join(
+        BALANCE.format(code=code, amount="7.00").replace("EUR", "USD") for code in ("OPBD", "CLBD")
+    )
+    one = message(entry).replace(b"</Acct>", b"</Acct>" + dollars.encode())
+    assert camt.read(one).accepted().statements[0].closing_cents == 15000
+    with pytest.raises(BankFileError, match="balances in EUR on an account in USD"):
+        camt.read(message(entry).replace(b"<Ccy>EUR", b"<Ccy>USD")).accepted()
+
+
+@pytest.mark.parametrize(("status", "is_pending"), [("BOOK", False), ("PDNG", True), ("INFO", True)])
+def test_only_what_is_booked_counts(status: str, is_pending: bool) -> None:
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=detail("50.00"))
+    told = camt.read(
+        message(entry.replace("BOOK", f"<Cd>{status}</Cd>"), closing="100.00" if is_pending else "150.00")
+    ).accepted()
+    assert told.statements[0].entries[0].is_pending is is_pending
+
+
+def test_a_reversal_marked_with_a_digit() -> None:
+    entry = ENTRY.format(amount="50.00", mark="DBIT", reversal="<RvslInd>1</RvslInd>", details="")
+    assert camt.read(message(entry, closing="50.00")).accepted().statements[0].entries[0].kind == "reversal"
+
+
+@pytest.mark.parametrize("broken", ["<CdtDbtInd>XXXX</CdtDbtInd>", ""])
+def test_an_entry_without_a_direction_is_refused(broken: str) -> None:
+    entry = ENTRY.format(amount="50.00", mark="CRDT", reversal="", details="")
+    with pytest.raises(BankFileError, match="neither a credit nor a debit"):
+        camt.read(message(entry.replace("<CdtDbtInd>CRDT</CdtDbtInd>", broken)))
+
+
 def test_a_bomb_is_refused() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'
     with pytest.raises(XmlRefused):
@@ -125,6 +229,20 @@ def test_zipped_files_are_read() -> None:
     one = message(ENTRY.format(amount="50.00", mark="CRDT", reversal="", details=""))
     files = camt.read_zip(archive({"a.xml": one, "b.xml": one}))
     assert [name for name, _ in files] == ["a.xml", "b.xml"]
+
+
+def test_a_damaged_or_locked_archive_is_refused() -> None:
+    whole = archive({"a.xml": message("", closing="100.00") + b" " * 500})
+    entry = whole.find(b"PK\x01\x02")
+    for places in ([45], [50], [6, entry + 8], [8, entry + 10]):
+        broken = bytearray(whole)
+        for place in places:
+            broken[place] ^= 0x63
+        with pytest.raises(BankFileError):
+            camt.read_zip(bytes(broken))
+    for other in (archive({"a.sta": b":20:X"}), archive({})):
+        with pytest.raises(BankFileError):
+            camt.read_zip(other)
 
 
 def test_a_zip_bomb_and_a_nested_zip_are_refused() -> None:

@@ -91,6 +91,46 @@ def test_swift_envelope() -> None:
     assert mt940.read(wrapped.encode()).accepted().statements[0].entries[0].amount_cents == 500
 
 
+MOVED = ":61:2603020302C50,00NTRFNONREF\n:86:166?20RE-1?32Max Muster\n"
+
+
+def test_a_file_cut_off_is_not_booked() -> None:
+    told = mt940.read((HEAD + MOVED).encode())
+    assert [entry.amount_cents for entry in told.statements[0].entries] == [5000]
+    for piece in (HEAD + MOVED, HEAD[: HEAD.index(":60F")], HEAD[: HEAD.index(":28C")] + MOVED):
+        with pytest.raises(BankFileError, match="only a piece"):
+            mt940.read(piece.encode()).accepted()
+
+
+def test_a_second_envelope_cut_off_is_not_left_out_in_silence() -> None:
+    one = b"{1:F01X}{2:O940X}{4:\r\n" + file(MOVED, "150,00") + b"}"
+    assert len(mt940.read(one + one).accepted().statements) == 2
+    with pytest.raises(BankFileError, match="outside a complete SWIFT message"):
+        mt940.read(one + one[:-20])
+
+
+def test_balances_in_two_currencies_are_not_booked() -> None:
+    with pytest.raises(BankFileError, match="balances in EUR and USD"):
+        mt940.read(file(MOVED, "150,00").replace(b":62F:C260302EUR", b":62F:C260302USD")).accepted()
+
+
+def test_hungarian_banks_book_decimals() -> None:
+    """Nobody writes them, but ISO 4217 has them."""
+    told = mt940.read(file(MOVED.replace("50,00", "50,25"), "150,25").replace(b"EUR", b"HUF")).accepted()
+    assert told.statements[0].entries[0].amount_cents == 5025
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "utf-16"])
+def test_umlauts_in_any_encoding(encoding: str) -> None:
+    text = file(MOVED.replace("Max Muster", "Jürgen Größlöw"), "150,00").decode("cp1252")
+    assert mt940.read(text.encode(encoding)).statements[0].entries[0].counterparty_name == "Jürgen Größlöw"
+
+
+def test_a_number_in_strange_digits_is_none() -> None:
+    text = file(MOVED, "150,00").decode("cp1252").replace(":28C:00003", ":28C:²")
+    assert mt940.read(text.encode()).accepted().statements[0].number is None
+
+
 def test_dutch_codes() -> None:
     body = (
         ":61:260302C5,00NTRFNONREF\n"
@@ -103,7 +143,7 @@ def test_dutch_codes() -> None:
 
 @pytest.mark.shared
 def test_the_collection_is_read_or_refused_for_a_reason() -> None:
-    """169 files of seven collections: 164 read, of them most fragments or edited (balances differ)."""
+    """169 files of seven collections: 164 read, of them most fragments (no account, no end) or edited."""
     if not COLLECTION.is_dir():
         pytest.skip("sample bank statements are not beside the project")
     outcome = {"read": 0, "problem": 0, "refused": 0}
@@ -119,4 +159,4 @@ def test_the_collection_is_read_or_refused_for_a_reason() -> None:
             outcome["refused"] += 1
     assert sum(outcome.values()) == 169
     assert outcome["refused"] <= 5
-    assert outcome["read"] >= 73
+    assert outcome["read"] >= 64

@@ -230,3 +230,108 @@ def test_two_debtors_of_one_name_in_a_shop_with_one_price_are_a_question() -> No
     rows = [(412, "Kim Abel"), (421, "Kim Abel"), (430, "Brandt"), (440, "Cramer")]
     known = claims(*((n, n, 1990, f"RE-26-{n:04}", name) for n, name in rows))
     assert answer(propose(payments((1, 1990, "RE-26-0412", "Kim Abel")), known)) == [([1], [412], "proposed")]
+
+
+MANY = [(n, n, 1000 + n, f"AB-{n:05}-X", f"Kunde {n}") for n in range(20000, 20150)]
+
+
+def test_a_number_that_may_be_an_unlisted_invoices_is_no_damage() -> None:
+    """Abel pays the same sum each month; his 04884 is paid or not known here, his 04886 is open."""
+    known = claims((1, 1, 31790, "AB-04886-X", "Abel"), *MANY, (2, 2, 60000, "AB-05000-X", "Brandt"))
+    assert answer(propose(payments((1, 31790, "AB-04884-X", "Abel")), known)) == [([1], [1], "proposed")]
+    assert answer(propose(payments((1, 31790, "AB-048886-X", "Abel")), known)) == [([1], [1], "booked")]
+
+
+def test_years_in_front_of_dense_numbers_do_not_make_them_lie_far_apart() -> None:
+    """2023/… to 2026/…: from first to last a wide range, yet every number between neighbours was issued."""
+    years = [(n, n, 1000 + n, f"{2023 + n % 4}/{n:06}", f"Kunde {n}") for n in range(200, 400)]
+    known = claims((1, 1, 31790, "2026/005886", "Abel"), *years)
+    assert answer(propose(payments((1, 31790, "2026/005884", "Abel")), known)) == [([1], [1], "proposed")]
+
+
+def test_a_year_behind_dense_numbers_does_not_make_them_lie_far_apart() -> None:
+    known = claims(
+        (1, 1, 31790, "4886-2026", "Abel"),
+        *((n, n, 1000 + n, f"{n}-2026", f"Kunde {n}") for n in range(4000, 4200)),
+    )
+    assert answer(propose(payments((1, 31790, "4884-2026", "Abel")), known)) == [([1], [1], "proposed")]
+
+
+def test_a_sum_not_quite_right_is_a_question_when_the_payer_owes_that_very_sum_as_well() -> None:
+    known = claims((1, 1, 23094763, "101710-26", "Abel"), (2, 1, 23095014, "101717-26", "Abel"))
+    (row,) = propose(payments((1, 23094763, "101717-26", "Abel")), known).to_dicts()
+    assert (row["verdict"], {*row["claim_ids"], *row["runner_up"]}) == ("proposed", {1, 2})
+
+
+def test_two_of_one_long_surname_are_two() -> None:
+    """Each pays the price of all and names the other's number."""
+    rows = [(3672, "Eva von der Heide"), (3673, "Udo von der Heide"), (3901, "Brandt"), (3902, "Cramer")]
+    known = claims(*((n, n, 2990, f"R{n}", name) for n, name in rows))
+    paid = payments((1, 2990, "R3673", "Eva von der Heide"), (2, 2990, "R3672", "Udo von der Heide"))
+    assert {verdict for _, _, verdict in answer(propose(paid, known))} == {"proposed"}
+
+
+def test_a_number_that_names_another_open_claim_is_no_damage() -> None:
+    """Abel names 04887 and pays what 04886 costs: his word against his money."""
+    two = [(1, 1, 31790, "AB-04886-X", "Abel"), (2, 1, 5150, "AB-04887-X", "Abel")]
+    few = claims(*two, (3, 3, 999, "AB-04100-X", "Brandt"))
+    assert answer(propose(payments((1, 31790, "AB-04887-X", "Abel")), few))[0][2] == "proposed"
+    assert (
+        answer(propose(payments((1, 31790, "AB-04887-X", "Abel")), claims(*two, *MANY)))[0][2] == "proposed"
+    )
+
+
+def test_a_strangers_number_is_a_question_when_the_payer_owes_that_very_sum_himself() -> None:
+    """The number is Brandt's as written; Abel sent it, and owes 317.90 under a number one swap away."""
+    known = claims((1, 1, 31790, "RE-26-03673", "Peter Abel"), (2, 2, 31790, "RE-26-30673", "Brandt Bau AG"))
+    (row,) = propose(payments((1, 31790, "RE-26-30673", "Peter Abel")), known).to_dicts()
+    assert (row["verdict"], {*row["claim_ids"], *row["runner_up"]}) == ("proposed", {1, 2})
+    assert answer(propose(payments((1, 31790, "RE-26-30673", "Otto Fremd")), known)) == [([1], [2], "booked")]
+
+
+ROW = claims(
+    *((n, 10, 10000 + n, f"RE-{n}", "Abel") for n in range(1001, 1006)),
+    (2001, 20, 10002, "RE-2001", "Brandt"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("RE-1001/02/03", [1001, 1002, 1003]),
+        ("RE 1001, 02 und 4", [1001, 1002, 1004]),
+        ("RE 1001-1004", [1001, 1002, 1003, 1004]),
+        ("RE-1001 bis 04", [1001, 1002, 1003, 1004]),
+        ("RE-1002 bis RE-1005", [1002, 1003, 1004, 1005]),
+    ],
+)
+def test_several_invoices_written_short(text: str, ids: list[int]) -> None:
+    total = sum(10000 + n for n in ids)
+    assert answer(propose(payments((1, total, text, "Abel")), ROW)) == [([1], ids, "booked")]
+    (row,) = propose(payments((1, total - 100, text, "Abel")), ROW).to_dicts()
+    assert row["verdict"] != "booked"
+
+
+@pytest.mark.parametrize(
+    ("text", "cents", "verdict"),
+    [
+        ("RE-1001", 5000, "booked"),  # a part, and nothing else it could be
+        ("RE-1001", 10003, "proposed"),  # what RE-1003 costs
+        ("RE-1001 RE-1009", 20000, "proposed"),  # two are named, one is not known
+        ("RE-1001", 30000, "proposed"),  # too much, while more is open
+        ("RE-1001, RE-1002 schon bezahlt", 10001, "proposed"),
+    ],
+)
+def test_a_part_or_too_much_is_booked_only_if_nothing_else_may_be_meant(
+    text: str, cents: int, verdict: str
+) -> None:
+    settings = MatchSettings(books_part_payments=True)
+    more = pl.concat([ROW, claims((1, 10, 10001, "RE-1000", "Abel"))])
+    assert answer(propose(payments((1, cents, text, "Abel")), more, settings=settings))[0][2] == verdict
+
+
+@pytest.mark.parametrize(("text", "verdict"), [("RE-2001", "booked"), ("RE-2001, 02", "proposed")])
+def test_too_much_is_a_credit_unless_more_numbers_are_named(text: str, verdict: str) -> None:
+    settings = MatchSettings(books_part_payments=True)
+    found = propose(payments((1, 20000, text, "Brandt")), ROW, settings=settings)
+    assert answer(found) == [([1], [2001], verdict)]

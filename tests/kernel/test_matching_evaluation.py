@@ -64,3 +64,14 @@ def test_the_collection(name: str, recall: float, share: float) -> None:
     assert found["exact_set_recall"] >= recall
     assert found["share_booked"] >= share
     assert found["share_booked"] > 2 * simple["share_booked"]
+
+
+def test_a_payment_no_match_names_is_wrong_when_booked() -> None:
+    answer = pl.DataFrame(
+        {"payment_ids": [[1], [2]], "claim_ids": [[10], [11]], "verdict": ["booked", "booked"]},
+    )
+    truth = pl.DataFrame([("one", [], [10], [1])], schema=matching_set.TRUTH, orient="row")
+    found = matching_evaluation.evaluate(answer, truth, [1, 2, 3])
+    assert (found["payments"], found["booked"], found["booked_wrong"], found["suspense"]) == (3, 2, 1, 1)
+    assert found["by_category"]["in_no_match"]["booked_wrong"] == 1
+    assert found["exact_set_recall"] == 1.0

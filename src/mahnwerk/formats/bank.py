@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import polars as pl
-from babel.numbers import get_currency_precision
 
 AMOUNT_CENTS_MAX = 10**15
+_DECIMALS = {
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "CLF": 4, "UYW": 4,
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
+    "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+}  # fmt: skip
+"""Decimals of the currencies that do not have two (ISO 4217), not as people write them: nobody pays with
+fillér, but Hungarian banks book them."""
+_DOS_UMLAUT = re.compile(rb"\x81|(?<=[A-Za-z])[\x84\x94](?=[A-Za-z])")
+_WINDOWS_UMLAUT = re.compile(rb"[\xe4\xf6\xfc\xc4\xd6\xdc\xdf]")
 
 
 class BankFileError(ValueError):
@@ -161,6 +170,24 @@ ENTRY_COLUMNS: dict[str, Any] = {
 }
 
 
+def decode(data: bytes) -> str:
+    """The text of a bank file: UTF-8, UTF-16 with its mark, Windows, or DOS where its umlauts tell so."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    is_dos = _DOS_UMLAUT.search(data) and not _WINDOWS_UMLAUT.search(data)
+    for encoding in ("utf-8-sig", "cp850" if is_dos else "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def number_in(text: str) -> int | None:
+    """A statement's number; None where the bank writes no plain number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def minor_units(text: str, currency: str, where: str) -> int:
     """The amount in minor units of its currency; refused, never rounded, never 0 for the unreadable."""
     cleaned = text.strip().replace(",", ".")
@@ -170,7 +197,7 @@ def minor_units(text: str, currency: str, where: str) -> int:
         raise BankFileError(f"amount {text!r} cannot be read", where) from None
     if not amount.is_finite():
         raise BankFileError(f"amount {text!r} is not a number", where)
-    digits = get_currency_precision(currency)
+    digits = _DECIMALS.get(currency, 2)
     scaled = amount.scaleb(digits)
     if scaled != scaled.to_integral_value():
         raise BankFileError(
@@ -185,23 +212,29 @@ def minor_units(text: str, currency: str, where: str) -> int:
 
 
 def finish(
-    kind: str, statements: Iterable[Statement], warnings: Sequence[str] = (), *, source: str = ""
+    kind: str,
+    statements: Iterable[Statement],
+    warnings: Sequence[str] = (),
+    *,
+    problems: Sequence[str] = (),
+    source: str = "",
 ) -> BankFile:
     """Hold each statement's entries against its balances, and statements against each other.
 
     What forbids booking the file (no account, mixed currencies, opening + entries ≠ closing) is listed
-    in `problems`, so that `bank parse` can still show what the file says; `accepted` refuses it.
+    in `problems`, after those the reader found, so that `bank parse` can still show what the file says;
+    `accepted` refuses it.
     """
     checked = tuple(statements)
-    notes, problems = list(warnings), []
+    notes, found = list(warnings), list(problems)
     for number, statement in enumerate(checked, 1):
         where = f"{source or kind}, statement {statement.statement_id or number}"
         problem = _problem(statement)
         if problem:
-            problems.append(f"{where}: {problem}")
+            found.append(f"{where}: {problem}")
         elif statement.opening_cents is None or statement.closing_cents is None:
             notes.append(f"{where}: no opening and closing balance, so completeness cannot be checked")
-    return BankFile(kind, checked, tuple(_gaps(checked)), tuple(notes), tuple(problems))
+    return BankFile(kind, checked, tuple(_gaps(checked)), tuple(notes), tuple(found))
 
 
 def _problem(statement: Statement) -> str:

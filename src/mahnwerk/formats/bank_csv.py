@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,8 +19,8 @@ from typing import Any
 import polars as pl
 
 from mahnwerk.formats import amounts, dates
-from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish
-from mahnwerk.formats.mt940_details import read_details
+from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, decode, finish
+from mahnwerk.formats.mt940_details import REASON, read_details
 from mahnwerk.formats.text import plain
 from mahnwerk.law.strict_yaml import StrictYamlError, load
 
@@ -28,9 +28,12 @@ PREAMBLE_LINES_MAX = 40
 _KEYS = {"name", "title", "header", "dates", "account", "closing", "columns", "pending"}
 _FIELDS = {
     "account", "booked_on", "value_on", "amount", "currency", "name", "name_in", "name_out", "iban", "text",
-    "end_to_end_id", "mandate_id", "bank_reference", "booking_text", "status",
+    "end_to_end_id", "mandate_id", "bank_reference", "booking_text", "status", "charges", "original_amount",
 }  # fmt: skip
 _RETURN = re.compile(r"r(ue|ü)ck(lastschrift|belastung|buchung|gabe)|retoure|\breturn", re.IGNORECASE)
+"""In the bank's own words, or of money that leaves: who pays may write of goods he sent back."""
+_REFERENCES = re.compile(r"(End-to-End-Ref|Mandatsref)\.?: *(\S+)")
+"""As Commerzbank writes them into its text."""
 _DEBIT = re.compile(r"lastschrift|direct debit", re.IGNORECASE)
 _SEPA_TEXT = re.compile(r"(EREF|MREF|CRED|SVWZ)\+")
 
@@ -109,7 +112,7 @@ def read(
 
     Parameters
     ----------
-    data : the file, UTF-8 or cp1252.
+    data : the file, in an encoding `bank.decode` knows.
     account : the account it belongs to, where the file does not say.
     profile : an own layout; else chosen by the header.
 
@@ -117,7 +120,7 @@ def read(
     ------
     BankFileError : no known layout, a row whose date or amount cannot be read, no account.
     """
-    rows, chosen, preamble = _table(_decode(data), profile, source)
+    rows, chosen, preamble = _table(_lines(data), profile, source)
     header, body = rows[0], rows[1:]
     frame = pl.DataFrame(
         [(row + [""] * len(header))[: len(header)] for row in body],
@@ -125,15 +128,11 @@ def read(
         orient="row",
     )
     places = _places(chosen, header)
-    draft = Draft(account=account, currency="EUR", is_interim=True)
+    draft = Draft(currency="EUR", is_interim=True)
     found = re.search(chosen.account, preamble) if chosen.account else None
-    draft.account = draft.account or (found.group(1).replace(" ", "") if found else "")
+    cells = frame[str(places["account"][0])].to_list() if "account" in places else []
+    draft.account = _account(account, [found.group(1)] if found else cells, source)
     draft.entries = _entries(frame, places, chosen, source)
-    if "account" in places and not draft.account:
-        named = sorted({cell for cell in frame[str(places["account"][0])] if cell.strip()})
-        if len(named) > 1:
-            raise BankFileError(f"rows of {len(named)} accounts", source, "Export one account at a time")
-        draft.account = named[0].replace(" ", "") if named else ""
     closing = re.search(chosen.closing, preamble) if chosen.closing else None
     if closing:
         draft.closing_cents = amounts.parse(pl.Series([closing.group(1)]), amounts.AmountStyle.COMMA)[
@@ -148,26 +147,23 @@ def read(
 
 def knows(head: bytes) -> bool:
     """Whether the header of a shipped profile stands in the first bytes of a file."""
-    return _header(_decode(head).split("\n"), shipped_profiles()) is not None
+    try:
+        return _header(_lines(head), shipped_profiles(), "") is not None
+    except BankFileError:
+        return False
 
 
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1").replace("\r\n", "\n")
+def _lines(data: bytes) -> list[str]:
+    return decode(data).replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[str]], Profile, str]:
+def _table(lines: list[str], profile: Profile | None, source: str) -> tuple[list[list[str]], Profile, str]:
     """Rows from the header on, the profile that knows this header, and what stands before it."""
-    lines = text.split("\n")
     candidates = (profile,) if profile else shipped_profiles()
-    found = _header(lines, candidates)
+    found = _header(lines, candidates, source)
     if found:
         number, delimiter, chosen = found
-        body = csv.reader(StringIO("\n".join(lines[number:])), delimiter=delimiter)
+        body = _rows(StringIO("\n".join(lines[number:])), delimiter, source)
         rows = [row for row in body if any(cell.strip() for cell in row)]
         return rows, chosen, "\n".join(lines[:number])
     known = ", ".join(known.title for known in candidates)
@@ -178,15 +174,39 @@ def _table(text: str, profile: Profile | None, source: str) -> tuple[list[list[s
     )
 
 
-def _header(lines: Sequence[str], candidates: Sequence[Profile]) -> tuple[int, str, Profile] | None:
+def _header(
+    lines: Sequence[str], candidates: Sequence[Profile], source: str
+) -> tuple[int, str, Profile] | None:
     """Number of the line that is a header one of the profiles knows, its delimiter, and the profile."""
     for number, line in enumerate(lines[:PREAMBLE_LINES_MAX]):
         for delimiter in (";", ",", "\t"):
-            header = next(csv.reader([line], delimiter=delimiter), [])
+            header = _rows([line], delimiter, source)[0] if line else []
             chosen = next((known for known in candidates if known.fits(header)), None)
             if chosen and len(header) > 1:
                 return number, delimiter, chosen
     return None
+
+
+def _rows(lines: Iterable[str], delimiter: str, source: str) -> list[list[str]]:
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise BankFileError(f"line {reader.line_num} is no CSV: {error}", source) from None
+
+
+def _account(given: str, named: Iterable[str], source: str) -> str:
+    """The account the file names, which must be the one given if one is; old exports have the number only.
+
+    Names without a number ("Hauptkonto") do not tell which account it is.
+    """
+    given = given.replace(" ", "").upper()
+    found = sorted({cell.replace(" ", "").upper() for cell in named if re.search(r"\d", cell)})
+    if len(found) > 1:
+        raise BankFileError(f"rows of {len(found)} accounts", source, "Export one account at a time")
+    if found and given and not given.endswith(found[0].lstrip("0")):
+        raise BankFileError(f"the file is of account {found[0]}, not of {given}", source)
+    return given or (found[0] if found else "")
 
 
 def _places(profile: Profile, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -207,7 +227,11 @@ def _entries(
             return pl.Series([""] * frame.height, dtype=pl.String)
         return frame[str(places[field][0])].str.strip_chars()
 
-    cents = amounts.parse(cells("amount"), amounts.style_of(cells("amount")))
+    style = amounts.style_of(cells("amount"))
+    cents = amounts.parse(cells("amount"), style)
+    charges, original = (
+        amounts.parse(cells(name), style)["cents"] for name in ("charges", "original_amount")
+    )
     booked = _days(cells("booked_on"), profile)
     value = _days(cells("value_on"), profile)
     pending = {plain(word) for word in profile.pending}
@@ -226,8 +250,9 @@ def _entries(
             raise BankFileError(f"amount {columns['amount'][row]!r} {reason}", where)
         if booked["day"][row] is None:
             raise BankFileError(f"booking date {columns['booked_on'][row]!r} {booked['reason'][row]}", where)
-        entries.append(_entry({field: values[row] for field, values in columns.items()}, texts[row],
-                              cents["cents"][row], booked["day"][row], value["day"][row]))  # fmt: skip
+        one = {field: values[row] for field, values in columns.items()}
+        one |= {"charges": charges[row], "original_amount": original[row]}
+        entries.append(_entry(one, texts[row], cents["cents"][row], booked["day"][row], value["day"][row]))
     return entries
 
 
@@ -242,14 +267,18 @@ def _entry(row: Mapping[str, Any], text: str, cents: int, booked: dt.date, value
     tagged = read_details("166?20" + text) if _SEPA_TEXT.search(text) else None
     name = row["name"] or (row["name_in"] if cents > 0 else row["name_out"])
     booking_text = row["booking_text"]
-    returned = bool(_RETURN.search(booking_text) or _RETURN.search(text))
+    returned = bool(_RETURN.search(booking_text) or (cents < 0 and _RETURN.search(text)))
+    reason = REASON.search(text) if returned else None
+    told = dict(_REFERENCES.findall(text))
     if returned:
         kind = "return"
     elif _DEBIT.search(booking_text):
         kind = "direct_debit_in" if cents > 0 else "direct_debit_out"
     else:
         kind = "transfer_in" if cents > 0 else "transfer_out"
-    end_to_end = row["end_to_end_id"] or (tagged.end_to_end_id if tagged else "")
+    end_to_end = (
+        row["end_to_end_id"] or (tagged.end_to_end_id if tagged else "") or told.get("End-to-End-Ref", "")
+    )
     return Entry(
         booked_on=booked,
         value_on=value or booked,
@@ -260,7 +289,11 @@ def _entry(row: Mapping[str, Any], text: str, cents: int, booked: dt.date, value
         counterparty_iban=row["iban"].replace(" ", ""),
         remittance=tagged.remittance if tagged and tagged.remittance else text,
         end_to_end_id="" if end_to_end in ("NOTPROVIDED", "NONREF") else end_to_end,
-        mandate_id=row["mandate_id"] or (tagged.mandate_id if tagged else ""),
+        mandate_id=row["mandate_id"] or (tagged.mandate_id if tagged else "") or told.get("Mandatsref", ""),
+        return_reason=reason.group(1) if reason else "",
+        charges_cents=abs(row["charges"] or 0),
+        original_amount_cents=row["original_amount"] and abs(row["original_amount"]),
+        original_currency=(row["currency"] or "EUR") if row["original_amount"] else "",
         bank_reference=row["bank_reference"],
         booking_text=booking_text,
     )

@@ -23,7 +23,7 @@ def is_marked(head: bytes) -> bool:
 
 
 def _is_zip(head: bytes) -> bool:
-    return head[:4] == b"PK\x03\x04"
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _is_swift(start: bytes) -> bool:
@@ -41,6 +41,8 @@ def read(
     """
     if len(data) > FILE_BYTES_MAX:
         raise BankFileError(f"{len(data)} bytes; more than {FILE_BYTES_MAX} are not read", source, "Split it")
+    if not data.strip():
+        raise BankFileError("the file is empty", source, "Fetch it from the bank again")
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if _is_zip(data):
         return camt.read_zip(data, source=source)

@@ -13,12 +13,13 @@ ISO 20022 message definitions camt.052/053/054.001.01–.10; the German rules (D
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from mahnwerk.formats import xml_door
-from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish, minor_units
+from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish, minor_units, number_in
 from mahnwerk.formats.xml_tree import Node, find, find_all, local_name, own_text, text_at
 
 ZIP_MEMBERS_MAX = 500
@@ -27,6 +28,8 @@ ZIP_RATIO_MAX = 200
 
 _OPENING = ("OPBD", "PRCD", "OPAV")
 _CLOSING = ("CLBD", "CLAV", "ITBD")
+_NOT_BOOKED = ("PDNG", "FUTR", "INFO")
+"""What is expected, lies ahead, or is only told: no balance counts it."""
 
 
 def read(data: bytes, *, source: str = "camt file") -> BankFile:
@@ -52,6 +55,7 @@ def read(data: bytes, *, source: str = "camt file") -> BankFile:
             "Export the statement as camt.052, camt.053 or camt.054",
         )
     notes: list[str] = []
+    problems: list[str] = []
     records = [child for child in message if local_name(child) in ("Stmt", "Rpt", "Ntfctn")]
     if not records:
         raise BankFileError("it holds no statement, report or notification", source)
@@ -59,10 +63,10 @@ def read(data: bytes, *, source: str = "camt file") -> BankFile:
     made = text_at(message, "GrpHdr/CreDtTm")
     made_on = _day(made, source) if made else None
     drafts = [
-        _statement(record, kind, f"{source}, statement {no}", notes, made_on)
+        _statement(record, kind, f"{source}, statement {no}", notes, problems, made_on)
         for no, record in enumerate(records, 1)
     ]
-    return finish(kind, [draft.done() for draft in drafts], notes, source=source)
+    return finish(kind, [draft.done() for draft in drafts], notes, problems=problems, source=source)
 
 
 def read_zip(data: bytes, *, source: str = "camt archive") -> list[tuple[str, BankFile]]:
@@ -84,25 +88,41 @@ def read_zip(data: bytes, *, source: str = "camt archive") -> list[tuple[str, Ba
     for info in members:
         if info.filename.lower().endswith(".zip"):
             raise BankFileError(f"{info.filename}: an archive inside an archive", source)
-        with archive.open(info) as member:
-            content = member.read(info.file_size + 1)
-        if len(content) > info.file_size:
-            raise BankFileError(f"{info.filename} unpacks to more than it declares", source)
-        files.append((info.filename, read(content, source=f"{source}/{info.filename}")))
+        where = f"{source}/{info.filename}"
+        try:
+            files.append((info.filename, read(_unpacked(archive, info, where), source=where)))
+        except xml_door.XmlRefused as error:
+            raise BankFileError(str(error), where, "Only camt files are read from an archive") from None
+    if not files:
+        raise BankFileError("the archive holds no file", source)
     return files
 
 
-def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: dt.date | None) -> Draft:
+def _unpacked(archive: ZipFile, info: ZipInfo, where: str) -> bytes:
+    try:
+        with archive.open(info) as member:
+            content = member.read(info.file_size + 1)
+    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: encrypted; its child NotImplementedError: packed in a way unknown here.
+        raise BankFileError(f"it cannot be unpacked: {error}", where, "Unpack it yourself") from None
+    if len(content) > info.file_size:
+        raise BankFileError("it unpacks to more than it declares", where)
+    return content
+
+
+def _statement(
+    record: Node, kind: str, where: str, notes: list[str], problems: list[str], made_on: dt.date | None
+) -> Draft:
     draft = Draft(is_interim=kind != "camt.053", statement_id=text_at(record, "Id"))
     accounts = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
     draft.account = next((found for path in accounts if (found := text_at(record, path))), "")
     number = text_at(record, "ElctrncSeqNb") or text_at(record, "LglSeqNb")
-    draft.number = int(number) if number.isdigit() else None
+    draft.number = number_in(number)
     draft.from_on = (
         _day(text_at(record, "FrToDt/FrDtTm"), where) if text_at(record, "FrToDt/FrDtTm") else None
     )
     draft.to_on = _day(text_at(record, "FrToDt/ToDtTm"), where) if text_at(record, "FrToDt/ToDtTm") else None
-    _balances(record, draft, where)
+    _balances(record, draft, kind, where, problems)
     entries = list(find_all(record, "Ntry"))
     if not draft.currency:
         draft.currency = text_at(record, "Acct/Ccy") or next(
@@ -114,8 +134,8 @@ def _statement(record: Node, kind: str, where: str, notes: list[str], made_on: d
     return draft
 
 
-def _balances(record: Node, draft: Draft, where: str) -> None:
-    found: dict[str, tuple[int, str]] = {}
+def _balances(record: Node, draft: Draft, kind: str, where: str, problems: list[str]) -> None:
+    found: dict[tuple[str, str], list[int]] = {}
     for balance in find_all(record, "Bal"):
         code = (
             text_at(balance, "Tp/CdOrPrtry/Cd")
@@ -123,19 +143,24 @@ def _balances(record: Node, draft: Draft, where: str) -> None:
             or text_at(balance, "Tp/Cd")
         )
         cents, currency = _amount(balance, where)
-        found.setdefault(code, (_signed(balance, cents), currency))
-    account_currency = text_at(record, "Acct/Ccy")
-    for code in _OPENING:
-        if code in found:
-            draft.opening_cents, draft.currency = found[code]
-            break
-    for code in _CLOSING:
-        if code in found and (not draft.currency or found[code][1] == draft.currency):
-            draft.closing_cents = found[code][0]
-            draft.currency = draft.currency or found[code][1]
-            break
-    if account_currency:
-        draft.currency = account_currency
+        if code in (*_OPENING, *_CLOSING):
+            found.setdefault((currency, code), []).append(_signed(balance, cents))
+    told = list(dict.fromkeys(currency for currency, _ in found))
+    # An account of several currencies has balances in each; those of its own count.
+    draft.currency = text_at(record, "Acct/Ccy") or next(iter(told), "")
+    if told and draft.currency not in told:
+        problems.append(f"{where}: balances in {', '.join(told)} on an account in {draft.currency}")
+        return
+    mine = {code: cents for (currency, code), cents in found.items() if currency == draft.currency}
+    draft.opening_cents = next((mine[code][0] for code in _OPENING if code in mine), None)
+    draft.closing_cents = next((mine[code][0] for code in _CLOSING if code in mine), None)
+    interim = mine.get("ITBD", [])
+    if kind == "camt.053" and draft.opening_cents is None and interim:
+        # A page of a long statement: it opens where the page before ended, and closes likewise.
+        draft.opening_cents = interim[0]
+        draft.closing_cents = (
+            mine["CLBD"][0] if "CLBD" in mine else (interim[1] if len(interim) > 1 else None)
+        )
 
 
 def _record_day(record: Node, where: str) -> dt.date | None:
@@ -159,6 +184,8 @@ def _detail_day(node: Node, where: str) -> dt.date | None:
 
 def _entry(node: Node, number: int, where: str, notes: list[str], told_on: dt.date | None) -> Iterator[Entry]:
     cents, currency = _amount(node, where)
+    if cents < 0 or text_at(node, "CdtDbtInd") not in ("CRDT", "DBIT"):
+        raise BankFileError("the entry is neither a credit nor a debit of a positive amount", where)
     total = _signed(node, cents)
     booked = _date(node, "BookgDt", where) or _date(node, "ValDt", where)
     if booked is None:
@@ -168,7 +195,7 @@ def _entry(node: Node, number: int, where: str, notes: list[str], told_on: dt.da
         notes.append(f"{where}: neither booking nor value date is given; taken as {booked}")
     value = _date(node, "ValDt", where) or booked
     status = text_at(node, "Sts/Cd") or text_at(node, "Sts/Prtry") or text_at(node, "Sts")
-    is_reversal = text_at(node, "RvslInd") == "true"
+    is_reversal = text_at(node, "RvslInd") in ("true", "1")
     details = [detail for group in find_all(node, "NtryDtls") for detail in find_all(group, "TxDtls")]
     # Older versions (052/054.001.01) put the details directly into the entry.
     details = details or list(find_all(node, "TxDtls"))
@@ -180,7 +207,7 @@ def _entry(node: Node, number: int, where: str, notes: list[str], told_on: dt.da
     for detail, part in chosen:
         yield _one(
             node, detail, part if part is not None else total, currency, booked, value, where,
-            batch_no=number if splits else 0, is_pending=status == "PDNG", is_reversal=is_reversal,
+            batch_no=number if splits else 0, is_pending=status in _NOT_BOOKED, is_reversal=is_reversal,
         )  # fmt: skip
 
 
@@ -200,20 +227,19 @@ def _one(
             or text_at(detail, "RtrInf/Rsn/Prtry")
             or text_at(detail, "RtrInf/RtrRsn/Cd")
         )
-        remittance = [own_text(line) for line in find_all(detail, "RmtInf/Ustrd")]
-        structured = text_at(detail, "RmtInf/Strd/CdtrRefInf/Ref") or text_at(
-            detail, "RmtInf/Strd/CdtrRefInf/CdtrRef"
-        )
+        structured, *named = [*_references(detail), ""]
+        remittance = [own_text(line) for line in find_all(detail, "RmtInf/Ustrd")] + named
         end_to_end = text_at(detail, "Refs/EndToEndId")
         mandate = text_at(detail, "Refs/MndtId")
         instructed = find(detail, "AmtDtls/InstdAmt/Amt")
-        if instructed is not None and instructed.get("Ccy", currency) != currency:
-            foreign = instructed.get("Ccy", "")
+        if instructed is not None and (reason or instructed.get("Ccy", currency) != currency):
+            # Of another currency, or of a return: what was paid then, without what the bank charged.
+            foreign = instructed.get("Ccy", currency)
             original = minor_units(own_text(instructed), foreign, where), foreign
-        charges = _charges(detail, currency, where)
+        charges = _charges(detail, currency, where) or (0 if batch_no else _charges(node, currency, where))
     extra = text_at(node, "AddtlNtryInf")
-    if not remittance and detail is not None and text_at(detail, "AddtlTxInf"):
-        remittance = [text_at(detail, "AddtlTxInf")]
+    if not any(remittance) and not structured:
+        remittance = [(text_at(detail, "AddtlTxInf") if detail is not None else "") or extra]
     return Entry(
         booked_on=booked,
         value_on=value,
@@ -240,6 +266,20 @@ def _one(
     )
 
 
+def _references(detail: Node) -> list[str]:
+    """What a structured remittance names: the creditor's references, the documents paid, a word on them.
+
+    The first is the payment's reference, "" if it only names documents; one payment may be for several.
+    """
+    paths = ("CdtrRefInf/Ref", "CdtrRefInf/CdtrRef", "RfrdDocInf/Nb", "RfrdDocInf/RfrdDocNb", "AddtlRmtInf")
+    found = {
+        path: [own_text(node) for node in find_all(detail, f"RmtInf/Strd/{path}") if own_text(node)]
+        for path in paths
+    }
+    references = [*found[paths[0]], *found[paths[1]]] or [""]
+    return [*references, *(text for path in paths[2:] for text in found[path])]
+
+
 def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:
     """The signed amount of one detail in the booking's currency, or None where none is given."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
@@ -256,6 +296,7 @@ def _charges(detail: Node, currency: str, where: str) -> int:
     total = 0
     for record in records:
         amount = find(record, "Amt")
+        amount = amount if amount is not None else find(record, "TtlChrgsAndTaxAmt")
         if amount is not None and amount.get("Ccy", currency) == currency:
             cents = minor_units(own_text(amount), currency, where)
             total += -cents if text_at(record, "CdtDbtInd") == "CRDT" else cents

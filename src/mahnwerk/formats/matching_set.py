@@ -51,20 +51,30 @@ def read(invoices: bytes, payments: bytes, matches: bytes) -> MatchingSet:
 
     Raises
     ------
-    MatchingSetError : a column is missing, or an amount, day or list cannot be read.
+    MatchingSetError : a column is missing; an amount, day or list cannot be read; an id is there twice; a
+        match names what is not there, or a payment that another match names.
     """
-    return MatchingSet(
+    made = MatchingSet(
         _payments(_table(payments, "payments.csv", PAYMENT_COLUMNS)),
         _claims(_table(invoices, "invoices.csv", INVOICE_COLUMNS)),
         _truth(_table(matches, "matches.csv", MATCH_COLUMNS)),
     )
+    _refuse_unknown(made.truth["claim_ids"], made.claims["claim_id"], "invoices.csv")
+    _refuse_unknown(made.truth["payment_ids"], made.payments["payment_id"], "payments.csv")
+    named = made.truth["payment_ids"].explode().drop_nulls()
+    if twice := named.filter(named.is_duplicated()).sort().to_list():
+        raise MatchingSetError(f"matches.csv: payment {twice[0]} is in two matches")
+    return made
 
 
 def _table(data: bytes, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
     try:
         table = pl.read_csv(BytesIO(data), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise MatchingSetError(f"{name} is not a CSV file with a header: {error}") from None
+        said = str(error).partition("\n")[0]
+        raise MatchingSetError(
+            f"{name} is not a CSV file in UTF-8, each row as long as its header: {said}"
+        ) from None
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise MatchingSetError(f"{name}: column missing: {', '.join(missing)}")
@@ -80,10 +90,12 @@ def _claims(table: pl.DataFrame) -> pl.DataFrame:
         currency=pl.col("Currency Code"),
         references=pl.concat_list("Assignment Number", "Billing Number").list.filter(pl.element() != ""),
         name=pl.col("Customer Name"),
-        discount_cents=_cents("Discount Amount", table, "invoices.csv")
+        discount_cents=_cents("Discount Amount", table, "invoices.csv", may_lack=True)
         if has_discount
         else pl.lit(0, pl.Int64),
-        discount_until=_day("Discount Until") if has_discount else pl.lit(None, pl.Date),
+        discount_until=_day("Discount Until", table, "invoices.csv")
+        if has_discount
+        else pl.lit(None, pl.Date),
     )
 
 
@@ -95,16 +107,22 @@ def _payments(table: pl.DataFrame) -> pl.DataFrame:
         text=pl.col("Memo Line"),
         name=pl.col("Business Partner"),
         iban=pl.col("Account Number"),
-        value_on=_day("Posting Date"),
+        value_on=_day("Posting Date", table, "payments.csv"),
     )
 
 
 def _truth(table: pl.DataFrame) -> pl.DataFrame:
     def lists(column: str) -> list[Any]:
         try:
-            return [json.loads(text or "[]") for text in table[column]]
+            found = [json.loads(text or "[]") for text in table[column]]
         except ValueError as error:
             raise MatchingSetError(f"matches.csv, {column}: {error}") from None
+        kind = str if column == "perturbation_categories" else int
+        for row, one in enumerate(found, 2):
+            if not isinstance(one, list) or any(type(item) is not kind for item in one):
+                what = "texts" if kind is str else "ids"
+                raise MatchingSetError(f"matches.csv, row {row}, {column}: {one!r} is not a list of {what}")
+        return found
 
     return pl.DataFrame(
         {
@@ -120,21 +138,35 @@ def _truth(table: pl.DataFrame) -> pl.DataFrame:
 def _number(column: str, table: pl.DataFrame, name: str) -> pl.Series:
     numbers = table[column].str.strip_chars().cast(pl.Int64, strict=False)
     _refuse_nulls(numbers, table[column], name)
+    if twice := numbers.filter(numbers.is_duplicated()).sort().to_list():
+        raise MatchingSetError(f"{name}: {column} {twice[0]} is there twice")
     return numbers
 
 
-def _cents(column: str, table: pl.DataFrame, name: str) -> pl.Series:
+def _refuse_unknown(named: pl.Series, known: pl.Series, name: str) -> None:
+    ids = named.explode().drop_nulls()
+    if unknown := ids.filter(~ids.is_in(known.implode())).sort().to_list():
+        raise MatchingSetError(f"matches.csv names {unknown[0]}, which {name} does not have")
+
+
+def _cents(column: str, table: pl.DataFrame, name: str, *, may_lack: bool = False) -> pl.Series:
     """Amounts as hundredths, whatever the currency: within a set they are only compared."""
     text = table[column].str.strip_chars()
-    text = text.set(text == "", "0")
+    text = text.set(text == "", "0") if may_lack else text
     cents = (text.cast(pl.Decimal(38, 6), strict=False) * 100).round(0).cast(pl.Int64, strict=False)
     _refuse_nulls(cents, text, name)
     return cents.alias(column)
 
 
-def _day(column: str) -> pl.Expr:
-    digits = pl.col(column).str.replace_all("-", "", literal=True)
-    return digits.str.to_date("%Y%m%d", strict=False)
+def _day(column: str, table: pl.DataFrame, name: str) -> pl.Series:
+    """A day as 20260302 or 2026-03-02; null where the cell is empty."""
+    text = table[column].str.strip_chars()
+    days = text.str.replace_all("-", "", literal=True).str.to_date("%Y%m%d", strict=False)
+    unread = days.is_null() & (text != "")
+    if unread.any():
+        row = unread.arg_true()[0]
+        raise MatchingSetError(f"{name}, row {row + 2}, {column}: {text[row]!r} is not a day")
+    return days
 
 
 def _refuse_nulls(made: pl.Series, text: pl.Series, name: str) -> None:

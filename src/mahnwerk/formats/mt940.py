@@ -17,7 +17,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mahnwerk.formats.bank import BankFile, BankFileError, Draft, Entry, finish, minor_units
+from mahnwerk.formats.bank import (
+    BankFile,
+    BankFileError,
+    Draft,
+    Entry,
+    decode,
+    finish,
+    minor_units,
+    number_in,
+)
 from mahnwerk.formats.mt940_details import Details, read_details
 
 _TAG = re.compile(r"^:(\d{2}[A-Z]?|NS):", re.MULTILINE)
@@ -48,7 +57,7 @@ def read(data: bytes, *, source: str = "MT940 file") -> BankFile:
     BankFileError : no statement in it, a line that cannot be read, balances that do not add up.
     """
     text = _decode(data)
-    messages = list(_messages(text))
+    messages = list(_messages(text, source))
     if not messages:
         raise BankFileError(
             "no SWIFT field was found, so this is not an MT940 or MT942 file",
@@ -56,32 +65,41 @@ def read(data: bytes, *, source: str = "MT940 file") -> BankFile:
             "Export the statement as MT940, or as camt.053",
         )
     notes: list[str] = []
+    problems: list[str] = []
     drafts = [
-        _statement(message, f"{source}, statement {no}", notes) for no, message in enumerate(messages, 1)
+        _statement(message, f"{source}, statement {no}", notes, problems)
+        for no, message in enumerate(messages, 1)
     ]
     is_interim = any(
         tag in ("34F", "13D", "90C", "90D") for message in messages for tag, _, _ in message.fields
     )
-    return finish("mt942" if is_interim else "mt940", [d.done() for d in drafts], notes, source=source)
+    if not is_interim:
+        problems += [
+            f"{source}, statement {draft.statement_id or no}: its opening or closing balance is missing,"
+            " so this is only a piece of it"
+            for no, draft in enumerate(drafts, 1)
+            if draft.opening_cents is None or draft.closing_cents is None
+        ]
+    kind = "mt942" if is_interim else "mt940"
+    return finish(kind, [d.done() for d in drafts], notes, problems=problems, source=source)
 
 
 def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        text = data.decode("latin-1")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\x1a\n ")
+    text = decode(data).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\x1a\n ")
     # Some exports break the tag itself: a colon alone, the number on the next line.
     return re.sub(r"(?m)^:\n(?=\d{2}[A-Z]?:)", ":", text)
 
 
-def _messages(text: str) -> Iterator[_Message]:
+def _messages(text: str, source: str) -> Iterator[_Message]:
     # Lines are counted on from body to body: counting each from the start would grow with the square.
     place, line = 0, 1
+    outside = _ENVELOPE.sub("", text)
+    if outside != text and (left := _TAG.search(outside)):
+        raise BankFileError(
+            f"field :{left.group(1)}: stands outside a complete SWIFT message: a file cut off, or two in one",
+            source,
+            "Fetch it from the bank again",
+        )
     for body in _ENVELOPE.findall(text) or [text]:
         start = text.find(body, place)
         line += text.count("\n", place, start)
@@ -117,8 +135,9 @@ def _without_end(value: str) -> str:
     return re.sub(r"\n-\}?\s*$|\n-\n.*$", "", value.rstrip("\n"), flags=re.DOTALL).rstrip("\n")
 
 
-def _statement(message: _Message, where: str, notes: list[str]) -> Draft:
+def _statement(message: _Message, where: str, notes: list[str], problems: list[str]) -> Draft:
     draft = Draft()
+    currencies: set[str] = set()
     for tag, value, line in message.fields:
         here = f"{where}, line {line}"
         if tag == "25":
@@ -127,15 +146,19 @@ def _statement(message: _Message, where: str, notes: list[str]) -> Draft:
         elif tag in ("28", "28C"):
             draft.statement_id = value.strip()
             number = value.strip().split("/")[0]
-            draft.number = int(number) if number.isdigit() else None
+            draft.number = number_in(number)
         elif tag in _OPENING and draft.opening_cents is None:
             draft.opening_cents, draft.currency, draft.from_on = _balance(value, draft.currency, here, notes)
+            currencies.add(draft.currency)
             draft.is_interim = tag == "60M"
         elif tag in _CLOSING:
             draft.closing_cents, draft.currency, draft.to_on = _balance(value, draft.currency, here, notes)
+            currencies.add(draft.currency)
         elif tag == "34F":
             draft.currency = draft.currency or value.strip()[:3]
             draft.is_interim = True
+    if len(currencies) > 1:
+        problems.append(f"{where}: balances in {' and '.join(sorted(currencies))}")
     draft.currency = draft.currency or "EUR"
     draft.entries = list(_entries(message, draft.currency, where, notes))
     return draft

@@ -12,7 +12,7 @@ _SLASH = re.compile(
     r"/(TRTP|EREF|ORDP|BENM|NAME|IBAN|BIC|REMI|CNTP|MARF|CSID|RTRN|PREF|ULTD|ULTC|SVCL|ISDT)/"
 )
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b")
-_REASON = re.compile(
+REASON = re.compile(
     r"\b(AC0[1-6]|AC13|AG0[1-2]|AM0[1-5]|BE0[145]|MD0[1267]|MS0[23]|RC01|RR0[1-4]|SL01|FF0[15]|DNOR|CNOR)\b"
 )
 _WIDTH = 65
@@ -68,7 +68,7 @@ def _german(code: str, text: str, separator: str) -> Details:
     account = "".join(fields.get(31, [])).strip()
     supplement = "".join(fields.get(34, [])).strip()
     remittance = tags.get("SVWZ", "" if tags else _spaced(fields))
-    reason = _REASON.search(raw) if code in ("108", "109", "159", "181", "182", "183", "184") else None
+    reason = REASON.search(raw) if code in ("108", "109", "159", "181", "182", "183", "184") else None
     original = re.match(r"([A-Z]{3})?\s*([\d.,]+)", tags.get("OAMT", ""))
     return Details(
         code=code,
@@ -131,7 +131,7 @@ def _slashed(text: str) -> Details:
 
 def _non_swift(text: str) -> Details:
     """Field :NS:: lines of two digits and text (01–14 remittance, 15 name, 17 booking text)."""
-    lines = [(line[:2], line[2:].strip()) for line in text.split("\n") if line[:2].isdigit()]
+    lines = [(line[:2], line[2:].strip()) for line in text.split("\n") if re.match("[0-9]{2}", line)]
     by_key = dict(lines)
     return Details(
         remittance=" ".join(value for key, value in lines if int(key) <= 14 and value),

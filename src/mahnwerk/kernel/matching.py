@@ -16,7 +16,15 @@ from mahnwerk.frames import Schema, check_frame
 from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment, Tolerance
 from mahnwerk.kernel.matching_cases import by_case, case_pairs, known_pairs, part_payments
 from mahnwerk.kernel.matching_groups import many_for_one, one_for_many, one_for_one
-from mahnwerk.kernel.matching_pairs import LookUp, amount_pairs, look_up, reference_pairs
+from mahnwerk.kernel.matching_lists import written_short
+from mahnwerk.kernel.matching_pairs import (
+    LookUp,
+    amount_pairs,
+    look_up,
+    number_ranges,
+    reference_pairs,
+    schemes_of,
+)
 from mahnwerk.kernel.matching_plain import plain
 from mahnwerk.kernel.matching_weak import by_likeness, leftovers
 from mahnwerk.kernel.references import common_head
@@ -59,8 +67,6 @@ MATCHES: Final[Schema] = {
 TELLING_CLAIMS_MIN: Final = 100
 TELLING_SHARE: Final = 0.9
 """Amounts tell claims apart where there are many and nearly each is unique; prices of a shop do not."""
-SPARSE: Final = 1000
-"""Numbers at least so far apart on average: a slip of the pen meets no other number."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +120,13 @@ def propose(
     if known_payers is not None:
         known_payers = check_frame(known_payers, KNOWN_PAYERS, "known_payers")
     look = look_up(payments, claims)
-    settled = plain(payments, claims, look, known_payers, settings.tolerance_ppm, settings.tolerance_cents)
+    settled = plain(payments, claims, look, known_payers)
     board = _board(
         payments.join(settled, on="payment_id", how="anti"), claims, settled, look, known_payers, settings
     )
     one_for_one(board)
     one_for_many(board)
+    written_short(board)
     many_for_one(board)
     by_likeness(board)
     by_case(board, books_part_payments=settings.books_part_payments)
@@ -178,6 +185,7 @@ def _board(
         {row["payment_id"]: Payment(**row) for row in payments.iter_rows(named=True)},
         {row["claim_id"]: OpenClaim.of(row) for row in relevant.iter_rows(named=True)},
         Tolerance(settings.tolerance_ppm, settings.tolerance_cents),
+        schemes=number_ranges(all_claims),
     )
     if known is not None:
         for iban, debtor_id in known.iter_rows():
@@ -204,21 +212,20 @@ def _characterised(claims: pl.DataFrame, debtors: pl.DataFrame) -> pl.DataFrame:
         "open_cents",
         first=first,
         scheme=first.str.replace_all(r"\d", "9"),
-        number=first.str.replace_all(r"\D", "").str.slice(-18).cast(pl.Int64, strict=False),
     ).join(counts, on=["currency", "open_cents"], how="left")
     schemes = described.group_by("scheme").agg(
         lowest=pl.col("first").min(),
         highest=pl.col("first").max(),
         is_telling=(pl.len() >= TELLING_CLAIMS_MIN)
         & ((pl.col("same_amount") == 1).sum() >= TELLING_SHARE * pl.len()),
-        is_sparse=(pl.len() >= TELLING_CLAIMS_MIN)
-        & ((pl.col("number").max() - pl.col("number").min()) // pl.len() >= SPARSE),
     )
     heads = [
         common_head(low or "", high or "") if low != high else ""
         for low, high in schemes.select("lowest", "highest").iter_rows()
     ]
-    schemes = schemes.with_columns(pl.Series("head", heads, pl.String))
+    schemes = schemes.with_columns(pl.Series("head", heads, pl.String)).join(
+        schemes_of(described["first"]).select("scheme", "is_sparse"), on="scheme", how="left"
+    )
     return (
         claims.join(debtors, on="debtor_id", how="semi", maintain_order="left")
         .join(described.select("claim_id", "scheme", "same_amount"), on="claim_id", how="left")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mahnwerk.kernel.matching_pairs import EXACT, SHORT, TWO_SLIPS
 from mahnwerk.kernel.names import similarity, words
+from mahnwerk.kernel.references import forms, number_of, shape, tokens
 
 COMMON_AMOUNT: Final = 3
 """From so many open claims of one amount on, the amount confirms nothing."""
@@ -107,6 +108,8 @@ class Board:
     tokens: dict[int, dict[str, dict[int, int]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(dict))
     )
+    schemes: dict[str, int] = field(default_factory=dict)
+    """numbering scheme → the highest number an invoice may have, open or not."""
     groups: list[Group] = field(default_factory=list)
     hints: dict[int, Group] = field(default_factory=dict)
     done_payments: set[int] = field(default_factory=set)
@@ -198,12 +201,41 @@ class Board:
                 best = mine
         return best
 
+    def may_name_another(self, payment: Payment, claims: Sequence[OpenClaim]) -> bool:
+        """The text holds a number that may be another invoice's, paid long ago or not known here.
+
+        Then what looks like a slip of the pen may be none: who pays the same each month names such numbers.
+        """
+        own = {form for claim in claims for reference in claim.references for form in forms(reference)}
+        return any(
+            token not in own and number_of(token) <= self.schemes.get(shape(token), -1)
+            for token in tokens(payment.text)
+        )
+
+    def owes_it_elsewhere(self, payment: Payment, claim: OpenClaim) -> bool:
+        """The payer owes this very sum on another claim, while this one is a stranger's or of another sum."""
+        is_stranger = self.knows_payer(payment, claim) < ALIKE_SURE
+        is_near = payment.amount_cents not in self.sums(claim, payment.value_on)
+        others = (self.claims[claim_id] for claim_id in self.by_payment[payment.payment_id])
+        return (is_stranger or is_near) and any(
+            other.claim_id != claim.claim_id
+            and (is_near or other.debtor_id != claim.debtor_id)
+            and payment.amount_cents in self.sums(other, payment.value_on)
+            and self.knows_payer(payment, other) >= ALIKE_SURE
+            for other in others
+        )
+
+    def sums(self, claim: OpenClaim, value_on: dt.date | None) -> tuple[int, ...]:
+        """Every sum that pays the claim in full on a day."""
+        return (claim.open_cents, claim.after_discount(value_on), *claim.other_cents)
+
     def is_sure(self, payment: Payment, claims: Sequence[OpenClaim]) -> bool:
         """Whether references, with an amount that fits, leave no other reading.
 
-        A reference as written is enough unless the amount is one of many and the payer is a stranger: then
-        it may be a slip for a neighbour's number. A damaged one may be another invoice's that is long paid:
-        it needs an amount that no other claim has, or the payer where numbers lie far apart.
+        A reference as written is enough unless the payer is a stranger and the amount is one of many, or what
+        he owes himself: then it may be a slip for a neighbour's number. A damaged one may be another
+        invoice's that is long paid: it must be no number an invoice may have, and needs an amount that no
+        other claim has, or the payer where numbers lie far apart.
         """
         evidence = min(self.specific(payment.payment_id, claim.claim_id) for claim in claims)
         if evidence < TWO_SLIPS:
@@ -214,8 +246,12 @@ class Board:
             for claim in claims
         )
         is_common = any(claim.same_amount >= COMMON_AMOUNT for claim in claims)
+        if evidence < SHORT and self.may_name_another(payment, claims):
+            return False
+        named = any(claim.debtor_id in self.named_cases.get(payment.payment_id, ()) for claim in claims)
+        if len(claims) == 1 and not named and self.owes_it_elsewhere(payment, claims[0]):
+            return False
         if evidence >= EXACT:
-            named = any(claim.debtor_id in self.named_cases.get(payment.payment_id, ()) for claim in claims)
             return not is_common or alike or named or not payment.name
         if self.is_telling(claims):
             return True

@@ -12,7 +12,7 @@ import polars as pl
 
 from mahnwerk.kernel.matching_board import ALIKE_SURE, Board, Group, OpenClaim, Payment
 from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, PAIRS
-from mahnwerk.kernel.references import compact, tokens
+from mahnwerk.kernel.references import compact, numbers, tokens
 
 CASE_REFERENCE_MIN: Final = 6
 ALIKE_CASE: Final = 0.6
@@ -106,7 +106,11 @@ def _take_case(
 
 
 def part_payments(board: Board) -> None:
-    """A claim named as written, paid in part or too much, by a payer who is known or alike."""
+    """A claim named as written, paid in part or too much, by a payer who is known or alike.
+
+    A question where the text or the sum may mean something else: a number that may be another invoice's, a
+    claim that costs just what was paid, too much while more is open or more numbers are named.
+    """
     for payment in board.open_payments():
         named = board.open_pairs(payment.payment_id, EXACT)
         debtors = {board.claims[claim_id].debtor_id for claim_id in named}
@@ -117,7 +121,28 @@ def part_payments(board: Board) -> None:
             continue
         total = sum(claim.open_cents for claim in claims)
         word = "overpaid" if payment.amount_cents > total else "part_payment"
-        board.take(_group(payment, claims, ("reference_found", word, "payer_alike"), True), closes=False)
+        sure = not _may_mean_else(board, payment, claims, is_more=word == "overpaid")
+        board.take(_group(payment, claims, ("reference_found", word, "payer_alike"), sure), closes=False)
+
+
+def _may_mean_else(board: Board, payment: Payment, claims: list[OpenClaim], *, is_more: bool) -> bool:
+    mine = [
+        claim
+        for claim in board.claims_of(claims[0].debtor_id)
+        if claim.claim_id not in board.done_claims and claim.currency == payment.currency
+    ]
+    return (
+        board.may_name_another(payment, claims)
+        or any(board.fit([claim], payment.amount_cents, payment.value_on) for claim in mine)
+        or (is_more and (len(mine) > len(claims) or names_more(payment.text, claims)))
+    )
+
+
+def names_more(text: str, claims: list[OpenClaim]) -> bool:
+    """Numbers stand in the text besides the claims' references and a day."""
+    digits = {piece for claim in claims for reference in claim.references for piece in numbers(reference)}
+    glued = {"".join(numbers(reference)) for claim in claims for reference in claim.references}
+    return any(piece not in digits | glued for piece in numbers(text))
 
 
 def _group(payment: Payment, claims: list[OpenClaim], reasons: tuple[str, ...], sure: bool) -> Group:

@@ -8,20 +8,23 @@ exactly this amount and currency whose reference stands in the text as it is.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import polars as pl
 
+NO_MATCH: Final = "in_no_match"
 Pair = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def evaluate(matches: pl.DataFrame, truth: pl.DataFrame) -> dict[str, Any]:
+def evaluate(matches: pl.DataFrame, truth: pl.DataFrame, payment_ids: Iterable[int] = ()) -> dict[str, Any]:
     """Hold the matcher's answer against the truth.
 
     Parameters
     ----------
     matches : matching.MATCHES; truth : match_category, perturbations, claim_ids, payment_ids, one row per
-        true match; empty claim_ids = the payment belongs to no claim.
+        true match; empty claim_ids = the payment belongs to no claim. payment_ids : all payments; those no
+        match names belong to no claim either, and are the category NO_MATCH.
 
     Returns
     -------
@@ -29,14 +32,18 @@ def evaluate(matches: pl.DataFrame, truth: pl.DataFrame) -> dict[str, Any]:
     and the same by_category (match category) and by_perturbation ("none" = untouched).
     """
     answer: dict[int, tuple[str, Pair]] = {}
-    for payment_ids, claim_ids, verdict in matches.select("payment_ids", "claim_ids", "verdict").iter_rows():
-        for payment_id in payment_ids:
-            answer[payment_id] = verdict, _pair(payment_ids, claim_ids)
+    for together, claim_ids, verdict in matches.select("payment_ids", "claim_ids", "verdict").iter_rows():
+        for payment_id in together:
+            answer[payment_id] = verdict, _pair(together, claim_ids)
     tallies: dict[str, Counter[str]] = {"": Counter()}
     categories: dict[str, Counter[str]] = defaultdict(Counter)
     perturbations: dict[str, Counter[str]] = defaultdict(Counter)
-    for category, kinds, claim_ids, payment_ids in truth.iter_rows():
-        found = _of_match(_pair(payment_ids, claim_ids), answer)
+    named = set(truth["payment_ids"].explode().drop_nulls())
+    unnamed: list[tuple[str, list[str], list[int], list[int]]] = [
+        (NO_MATCH, [], [], [payment_id]) for payment_id in payment_ids if payment_id not in named
+    ]
+    for category, kinds, claim_ids, paid_by in [*truth.iter_rows(), *unnamed]:
+        found = _of_match(_pair(paid_by, claim_ids), answer)
         tallies[""] += found
         categories[category] += found
         for kind in kinds or ["none"]:

@@ -97,7 +97,7 @@ def _is_sure_list(board: Board, payment: Payment, chosen: Sequence[int]) -> bool
     written = sum(strength >= SHORT for strength in evidence)
     alike = board.knows_payer(payment, board.claims[chosen[0]]) >= ALIKE_SURE
     if written >= 2 and min(evidence) >= ONE_SLIP and alike:
-        return True
+        return not board.may_name_another(payment, [board.claims[c] for c in chosen])
     return board.is_sure(payment, [board.claims[c] for c in chosen])
 
 

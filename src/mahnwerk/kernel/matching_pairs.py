@@ -26,6 +26,11 @@ SAME_AMOUNT_MAX: Final = 10
 """More open claims of one amount than this (the 19.90 of every shop) say nothing without the payer."""
 NEAR_MAX: Final = 10
 """Of more near references than this only those count that amount, debtor or payer speak for as well."""
+SPARSE: Final = 1000
+"""So many numbers possible for each one in use: a slip of the pen meets no other number."""
+SAMPLE: Final = 20_000
+SAMPLE_MIN: Final = 100
+DIGITS_MAX: Final = 18
 SAME_KEY_MAX: Final = 200
 """A spelling shared by more claims than this is a numbering scheme, not a reference."""
 
@@ -63,6 +68,68 @@ def look_up(payments: pl.DataFrame, claims: pl.DataFrame) -> LookUp:
         pl.lit(0, pl.Int8).alias("slips"),
     )
     return LookUp(found, known, exact.unique())
+
+
+def schemes_of(references: pl.Series) -> pl.DataFrame:
+    """What the numbers of each numbering scheme look like.
+
+    A scheme is sparse if so many numbers are possible (per place the digits that occur) for each one in use
+    that a slip of the pen hardly ever meets another. Years and constant parts, in front or behind, do not
+    make dense numbers sparse. Judged on a sample; with too few numbers a scheme counts as dense.
+
+    Returns
+    -------
+    scheme (each digit a 9), lowest, highest (all digits as one number, the last 18), is_sparse.
+    """
+    digits = pl.col("reference").str.replace_all(r"\D", "").str.slice(-DIGITS_MAX)
+    frame = (
+        references.alias("reference")
+        .to_frame()
+        .with_columns(scheme=pl.col("reference").str.replace_all(r"\d", "9"))
+    )
+    sample = frame.gather_every(max(1, frame.height // SAMPLE)).with_columns(digits=digits)
+    count = pl.len().over("scheme")
+    possible = (
+        sample.filter(count >= SAMPLE_MIN)
+        .with_columns(count=count, place=pl.int_ranges(0, pl.col("digits").str.len_chars()))
+        .explode("place")
+        .with_columns(digit=pl.col("digits").str.slice(pl.col("place"), 1))
+        .group_by("scheme", "place", "digit")
+        .agg(pl.len(), pl.col("count").first())
+        .filter(pl.col("len") * 100 >= pl.col("count"))
+        .group_by("scheme", "place")
+        .len("digits")
+        .group_by("scheme")
+        .agg(possible=pl.col("digits").log(10).sum())
+    )
+    number = digits.cast(pl.Int64, strict=False)
+    return (
+        frame.group_by("scheme")
+        .agg(lowest=number.min(), highest=number.max(), count=pl.len())
+        .join(possible, on="scheme", how="left")
+        .with_columns(
+            is_sparse=(pl.col("possible") >= (pl.col("count") * SPARSE).log(10)).fill_null(value=False)
+        )
+        .drop("count", "possible")
+    )
+
+
+def number_ranges(claims: pl.DataFrame) -> dict[str, int]:
+    """Per dense numbering scheme (`references.shape`) the highest number a reference may have, open or not.
+
+    What is open is a part of what was ever issued: lower numbers are paid, higher ones not yet due. So any
+    number up to the highest and the whole range once more may be an invoice. Digits alone may be of any
+    scheme with so many.
+    """
+    exploded = claims.select("references").explode("references").drop_nulls()
+    schemes = schemes_of(exploded.select(_compacted("references")).to_series())
+    found: dict[str, int] = {}
+    for scheme, lowest, highest in (
+        schemes.filter(~pl.col("is_sparse")).select("scheme", "lowest", "highest").drop_nulls().iter_rows()
+    ):
+        for known in {scheme, "9" * scheme.count("9")}:
+            found[known] = max(2 * highest - lowest, found.get(known, 0))
+    return found
 
 
 def reference_pairs(payments: pl.DataFrame, claims: pl.DataFrame, look: LookUp | None = None) -> pl.DataFrame:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT
-from mahnwerk.kernel.matching_pairs import EXACT, LookUp, allowed, name_key
+from mahnwerk.kernel.matching_board import ALIKE_SURE
+from mahnwerk.kernel.matching_pairs import EXACT, LookUp, name_key
 from mahnwerk.kernel.names import similarity
 
 
@@ -17,13 +17,11 @@ def plain(
     claims: pl.DataFrame,
     look: LookUp,
     known: pl.DataFrame | None,
-    tolerance_ppm: int,
-    tolerance_cents: int,
 ) -> pl.DataFrame:
-    """Payments with one claim they name beyond doubt and pay in full: payment_id, claim_id.
+    """Payments with one claim they name beyond doubt and pay to the cent: payment_id, claim_id.
 
-    Neither may have another partner by references as written. Where the amount is one of many the payer
-    must fit as well, as in `Board.is_sure`.
+    Neither may have another partner by references as written. Where the amount is not the claim's alone the
+    payer must fit as well; `Board.is_sure` looks closer at those that do not.
     """
     pairs = look.exact.select("payment_id", "claim_id", "evidence").unique(
         ["payment_id", "claim_id", "evidence"]
@@ -35,21 +33,19 @@ def plain(
     )
     common = claims.group_by("currency", "open_cents").agg(same_amount=pl.len())
     owed = claims.select("claim_id", "debtor_id", "currency", "open_cents", debtor="name")
-    short = pl.col("open_cents") - pl.col("amount_cents")
     fitting = (
         sole.select("payment_id", "claim_id")
         .join(payments.select("payment_id", "amount_cents", "currency", "name", "iban"), on="payment_id")
         .join(owed, on=["claim_id", "currency"])
-        .filter((short >= -2) & (short <= allowed(pl.col("open_cents"), tolerance_ppm, tolerance_cents)))
+        .filter(pl.col("open_cents") == pl.col("amount_cents"))
         .join(common, on=["currency", "open_cents"])
     )
     payers = known.unique() if known is not None else pl.DataFrame(
         schema={"iban": pl.String, "debtor_id": pl.Int64}
     )  # fmt: skip
     fitting = fitting.join(payers.with_columns(is_known=pl.lit(True)), on=["iban", "debtor_id"], how="left")
-    sure = (
-        (pl.col("same_amount") < COMMON_AMOUNT) | pl.col("is_known").fill_null(False) | (pl.col("name") == "")
-    )
+    sure = (pl.col("same_amount") == 1) | pl.col("is_known").fill_null(False) | (pl.col("name") == "")
+    # The sum of a few only: left to `Board.is_sure`, which sees whether the payer is another who owes it.
     doubtful = _without_namesakes(fitting.filter(~sure), claims)
     alike = [
         similarity(payer, debtor) >= ALIKE_SURE

@@ -33,6 +33,9 @@ def by_likeness(board: Board) -> None:
         # Alone in its amount, or paid by a payer like the debtor and not one of a price everybody pays.
         backed = board.is_telling([claim]) or (known >= ALIKE_SURE and claim.same_amount < COMMON_AMOUNT)
         certain = like >= LIKENESS_CERTAIN and best - rival >= 0.25 and backed
+        named = any(e >= SHORT and c != claim.claim_id for c, e in board.by_payment[payment_id].items())
+        doubt = named or board.may_name_another(payment, [claim]) or board.owes_it_elsewhere(payment, claim)
+        certain = certain and not doubt
         if certain:
             reasons = ("amount_fits", "reference_damaged", *(("payer_alike",) if known >= 0.7 else ()))
             board.take(Group((payment_id,), (claim.claim_id,), reasons, 0.96, True, runner_up))

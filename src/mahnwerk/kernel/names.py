@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Final
 
 from rapidfuzz import fuzz
 
@@ -13,6 +14,8 @@ _FORM_NAMES = """
     plc pty pvt lda haftungsbeschraenkt mbh und and the et y e partg herr frau dr prof
 """
 _FORMS = frozenset(_FORM_NAMES.split())
+SPELLING: Final = 60
+"""Words less alike than this, in percent, are different words."""
 _WORD = re.compile(r"[^\W_]+")
 _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ı": "i"}
@@ -41,7 +44,16 @@ def similarity(payer: str, debtor: str) -> float:
     shared = len(set(left) & set(right)) / max(1, min(len(left), len(right)))
     ordered = fuzz.token_sort_ratio(" ".join(left), " ".join(right)) / 100
     score = max(ordered, min(alike, 0.6 + 0.4 * shared) if shared else min(alike, 0.8))
+    if _differ(left, right):
+        score = min(score, 0.8)
     return max(score, 0.7 if _is_initials(left, debtor) else 0.0)
+
+
+def _differ(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Each name has a word of its own that is no spelling of the other's: Eva and Udo of one long surname."""
+    mine = " ".join(word for word in left if word not in right)
+    theirs = " ".join(word for word in right if word not in left)
+    return bool(mine and theirs) and fuzz.token_sort_ratio(mine, theirs) < SPELLING
 
 
 def _is_initials(payer: tuple[str, ...], debtor: str) -> bool:

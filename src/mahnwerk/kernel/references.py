@@ -26,6 +26,7 @@ TOKENS_MAX = 60
 _WORD = re.compile(r"[A-Z0-9]+")
 _DAY = re.compile(r"\b[0-3]?\d\.[01]?\d\.(?:20)?\d\d\b")
 _NUMBER = re.compile(r"[0-9]+")
+_DIGIT = re.compile(r"[0-9]")
 
 
 def compact(text: str) -> str:
@@ -45,6 +46,21 @@ def forms(reference: str) -> list[str]:
     return [
         form for form in dict.fromkeys((whole, digits)) if len(form) >= SIGNIFICANT_MIN and significant(form)
     ]
+
+
+def shape(reference: str) -> str:
+    """The numbering scheme a reference belongs to: compact, each digit a 9."""
+    return _DIGIT.sub("9", compact(reference))
+
+
+def numbers(text: str) -> list[str]:
+    """The runs of digits in a text, without those of a day."""
+    return _NUMBER.findall(_DAY.sub(" ", text))
+
+
+def number_of(reference: str) -> int:
+    """All its digits as one number (the last 18)."""
+    return int("".join(_NUMBER.findall(reference))[-18:] or 0)
 
 
 def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:

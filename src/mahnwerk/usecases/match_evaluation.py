@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from mahnwerk.formats import matching_set
 from mahnwerk.formats.matching_set import MatchingSetError
 from mahnwerk.kernel import matching, matching_evaluation
@@ -30,9 +32,13 @@ def evaluate(folder: Path) -> dict[str, Any]:
         given = matching_set.read(*((folder / name).read_bytes() for name in FILES))
     except MatchingSetError as error:
         raise BadInput(f"{folder}: {error}.") from error
-    figures = matching_evaluation.evaluate(matching.propose(given.payments, given.claims), given.truth)
-    simple = matching_evaluation.evaluate(
-        matching_evaluation.baseline(given.payments, given.claims), given.truth
+    money_in = given.payments.filter(pl.col("amount_cents") > 0)
+    figures, simple = (
+        matching_evaluation.evaluate(answer, given.truth, given.payments["payment_id"])
+        for answer in (
+            matching.propose(money_in, given.claims),
+            matching_evaluation.baseline(money_in, given.claims),
+        )
     )
     figures["baseline"] = {
         name: simple[name] for name in ("booked", "booked_wrong", "share_booked", "exact_set_recall")
