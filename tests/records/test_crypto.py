@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from tests.records.worlds import NOW
 
 from mahnwerk.records import crypto, ids, persons
@@ -19,6 +21,21 @@ def person_id(tenant_id: int) -> int:
     made = ids.new_id()
     persons.write(tenant_id, [made], [{"last_name": "Größler"}], recorded_at=NOW)
     return made
+
+
+def test_persons_are_sealed_beside_without_touching_the_database(tenant_id: int) -> None:
+    made = ids.new_id()
+    with ThreadPoolExecutor(1) as thread:
+        crypto.forget_keys()
+        payload = {"last_name": "Größler", "email": "g@example.org"}
+        sealed = persons.seal_new_beside(thread, tenant_id, [made], [payload], recorded_at=NOW).result()
+        opened = thread.submit(lambda: [one.alias for one in connections.all(initialized_only=True)])
+        assert opened.result() == []
+    assert sealed.tokens.height == 2 and not PersonKey.objects.filter(id=made).exists()
+    persons.write_sealed(sealed)
+    blob = sealed.versions["payload"][0]
+    key = crypto.person_keys(tenant_id, [made])[made]
+    assert crypto.decrypt(key, blob, crypto.payload_aad(tenant_id, made, 1)) == persons.canonical(payload)
 
 
 def test_a_blob_opens_only_in_its_place() -> None:

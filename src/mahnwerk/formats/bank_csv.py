@@ -122,10 +122,12 @@ def read(
     """
     rows, chosen, preamble = _table(_lines(data), profile, source)
     header, body = rows[0], rows[1:]
+    width = len(header)
+    columns = zip(
+        *((row if len(row) == width else [*row, *[""] * width][:width]) for row in body), strict=True
+    )
     frame = pl.DataFrame(
-        [(row + [""] * len(header))[: len(header)] for row in body],
-        schema={str(index): pl.String for index in range(len(header))},
-        orient="row",
+        list(columns) or None, schema={str(index): pl.String for index in range(width)}, orient="col"
     )
     places = _places(chosen, header)
     draft = Draft(currency="EUR", is_interim=True)
@@ -228,32 +230,35 @@ def _entries(
         return frame[str(places[field][0])].str.strip_chars()
 
     style = amounts.style_of(cells("amount"))
-    cents = amounts.parse(cells("amount"), style)
+    read = amounts.parse(cells("amount"), style)
     charges, original = (
-        amounts.parse(cells(name), style)["cents"] for name in ("charges", "original_amount")
+        amounts.parse(cells(name), style)["cents"].to_list() for name in ("charges", "original_amount")
     )
-    booked = _days(cells("booked_on"), profile)
-    value = _days(cells("value_on"), profile)
+    cents, booked = read["cents"].to_list(), _days(cells("booked_on"), profile)
+    days, value = booked["day"].to_list(), _days(cells("value_on"), profile)["day"].to_list()
     pending = {plain(word) for word in profile.pending}
-    texts = [
-        " ".join(" ".join(frame[str(place)][row].split()) for place in places.get("text", ()))
-        for row in range(frame.height)
-    ]
-    columns = {field: cells(field).to_list() for field in _FIELDS}
+    parts = [frame[str(place)].to_list() for place in places.get("text", ())]
+    columns = [cells(field).to_list() for field in places]
+    untold = dict.fromkeys(_FIELDS, "")
     entries = []
-    for row in range(frame.height):
-        where = f"{source}, row {row + 2} of the table"
-        if plain(columns["status"][row]) in pending and columns["status"][row]:
+    for row, told_cells in enumerate(zip(*columns, strict=True)):
+        told: dict[str, Any] = {**untold, **dict(zip(places, told_cells, strict=True))}
+        if told["status"] and plain(told["status"]) in pending:
             continue
-        if cents["cents"][row] is None:
-            reason = cents["reason"][row] or "is missing"
-            raise BankFileError(f"amount {columns['amount'][row]!r} {reason}", where)
-        if booked["day"][row] is None:
-            raise BankFileError(f"booking date {columns['booked_on'][row]!r} {booked['reason'][row]}", where)
-        one = {field: values[row] for field, values in columns.items()}
-        one |= {"charges": charges[row], "original_amount": original[row]}
-        entries.append(_entry(one, texts[row], cents["cents"][row], booked["day"][row], value["day"][row]))
+        if cents[row] is None:
+            reason = read["reason"][row] or "is missing"
+            raise BankFileError(f"amount {told['amount']!r} {reason}", _where(source, row))
+        if days[row] is None:
+            reason = booked["reason"][row]
+            raise BankFileError(f"booking date {told['booked_on']!r} {reason}", _where(source, row))
+        text = " ".join(" ".join(part[row].split()) for part in parts)
+        told |= {"charges": charges[row], "original_amount": original[row]}
+        entries.append(_entry(told, text, cents[row], days[row], value[row]))
     return entries
+
+
+def _where(source: str, row: int) -> str:
+    return f"{source}, row {row + 2} of the table"
 
 
 def _days(cells: pl.Series, profile: Profile) -> pl.DataFrame:
@@ -264,7 +269,7 @@ def _days(cells: pl.Series, profile: Profile) -> pl.DataFrame:
 
 
 def _entry(row: Mapping[str, Any], text: str, cents: int, booked: dt.date, value: dt.date | None) -> Entry:
-    tagged = read_details("166?20" + text) if _SEPA_TEXT.search(text) else None
+    tagged = read_details("166?20" + text) if "+" in text and _SEPA_TEXT.search(text) else None
     name = row["name"] or (row["name_in"] if cents > 0 else row["name_out"])
     booking_text = row["booking_text"]
     returned = bool(_RETURN.search(booking_text) or (cents < 0 and _RETURN.search(text)))

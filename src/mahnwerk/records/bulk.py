@@ -116,13 +116,14 @@ def _copy_in(connection: Any, target: str, frame: pl.DataFrame) -> None:
         for name, dtype in frame.schema.items()
         if dtype == pl.Binary
     ]
-    text = frame.with_columns(made).write_csv(
-        include_header=False, null_value=NULL, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00"
+    text = io.BytesIO()
+    frame.with_columns(made).write_csv(
+        text, include_header=False, null_value=NULL, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00"
     )
     columns = ", ".join(frame.columns)
     statement = f"COPY {target} ({columns}) FROM STDIN (FORMAT csv, NULL '{NULL}')"
     with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(text.encode())
+        copy.write(text.getbuffer())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -106,10 +107,6 @@ def _stored_cases(tenant_id: int, wanted: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _payloads(frame: pl.DataFrame) -> list[dict[str, str]]:
-    return list(frame.select(PERSON).iter_rows(named=True))
-
-
 def _change_persons(tenant_id: int, known: pl.DataFrame, recorded_at: datetime) -> int:
     """New versions for known debtors whose data differ; empty fields of a file never erase what is known."""
     if known.is_empty():
@@ -149,14 +146,24 @@ def _latest_hmacs(tenant_id: int, case_ids: list[int]) -> dict[int, tuple[int, b
         return {case: (person, bytes(mark)) for case, person, mark in cursor.fetchall()}
 
 
-def make(
-    tenant_id: int, new: pl.DataFrame, counts: pl.DataFrame, recorded_at: datetime, recorded_on: date
-) -> None:
-    """Write the new cases, their persons and tokens.
+def seal_debtors(
+    thread: Executor, tenant_id: int, new: pl.DataFrame, recorded_at: datetime
+) -> tuple[pl.DataFrame, Future[persons.Sealed]]:
+    """The new cases with the `person_id` their debtors will have, and those debtors, being encrypted."""
+    new = new.with_columns(ids.new_ids(new.height).alias("person_id"))
+    payloads = list(new.select(PERSON).iter_rows(named=True))
+    sealed = persons.seal_new_beside(
+        thread, tenant_id, new["person_id"].to_list(), payloads, recorded_at=recorded_at
+    )
+    return new, sealed
+
+
+def make(tenant_id: int, new: pl.DataFrame, counts: pl.DataFrame, recorded_on: date) -> None:
+    """Write the new cases and who is in them; their persons are left to the caller, see `seal_debtors`.
 
     Parameters
     ----------
-    new : see `Found`
+    new : see `Found`, with person_id
     counts : frame(case_id, last_claim_no, last_fact_no): what the same transaction writes for them
     """
     if new.is_empty():
@@ -187,14 +194,12 @@ def make(
         pl.col("last_claim_no").fill_null(0),
         pl.lit(recorded_on).alias("recorded_on"),
     )
-    person_ids = ids.new_ids(new.height)
-    persons.write(tenant_id, person_ids.to_list(), _payloads(new), recorded_at=recorded_at)
     bulk.insert_frame(connection, "cases", cases)
     participants = new.select(
         ids.new_ids(new.height),
         pl.lit(tenant_id).alias("tenant_id"),
         "case_id",
-        person_ids.alias("person_id"),
+        "person_id",
         pl.lit("debtor").alias("part"),
     )
     bulk.insert_frame(connection, "case_participants", participants)

@@ -8,6 +8,7 @@ conflict with its differences, and the stored claim stays as it is.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ import polars as pl
 from django.db import connection, transaction
 
 from mahnwerk.frames import IMPORTED_CLAIMS, FactKind, Role
-from mahnwerk.records import bulk, facts, ids, import_cases, tenancy
+from mahnwerk.records import bulk, facts, ids, import_cases, persons, tenancy
 from mahnwerk.records.models import Creditor, Mandate, Tenant
 from mahnwerk.records.save import local_day, tenant_zone
 
@@ -99,10 +100,13 @@ def import_claims(
         )
         counts = new.group_by("case_id").agg(pl.col("claim_no").max().alias("last_claim_no"))
         counts = counts.join(numbered.last, on="case_id", how="full", coalesce=True)
-        import_cases.make(tenant_id, found.new, counts, recorded_at, recorded_on)
-        _insert_claims(tenant_id, new, recorded_on)
-        facts.write(numbered, recorded_at=recorded_at)
-        _count_on(counts.join(found.new, on="case_id", how="anti"))
+        with ThreadPoolExecutor(1) as thread:  # encrypts while the database is at work
+            made, debtors = import_cases.seal_debtors(thread, tenant_id, found.new, recorded_at)
+            import_cases.make(tenant_id, made, counts, recorded_on)
+            _insert_claims(tenant_id, new, recorded_on)
+            facts.write(numbered, recorded_at=recorded_at)
+            _count_on(counts.join(found.new, on="case_id", how="anti"))
+            persons.write_sealed(debtors.result())
     is_new = numbered.given["is_new"]
     parts = [frame.height for frame in told]
     return ImportedClaims(

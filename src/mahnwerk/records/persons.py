@@ -1,6 +1,7 @@
 """Persons: encrypted in versions, found by keyed tokens, erased by destroying their key.
 
 write(tenant_id, person_ids, payloads, *, recorded_at, versions=None) -> None
+seal_new_beside(thread, …) -> Future[Sealed] · write_sealed(sealed)     the two halves of it, for an import
 change(tenant_id, person_id, payload, *, recorded_at) -> bool          a new version if something changed
 find_cases(tenant_id, text) -> [case_id, …]                            search by blind index
 restrict(tenant_id, person_id, because) · erase(tenant_id, person_id)
@@ -12,6 +13,8 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
@@ -82,6 +85,21 @@ def has_postal_address(payload: Payload) -> bool:
     return all(payload.get(name) for name in ("street", "postcode", "city"))
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """Persons encrypted and tokenised, not written yet.
+
+    keys : person id → wrapped key, of new persons only
+    versions, tokens : rows of `persons` and of `blind_indexes`
+    """
+
+    tenant_id: int
+    keys: Mapping[int, bytes]
+    versions: pl.DataFrame
+    tokens: pl.DataFrame
+    is_new: bool
+
+
 def write(
     tenant_id: int,
     person_ids: Sequence[int],
@@ -90,22 +108,57 @@ def write(
     recorded_at: datetime,
     versions: Sequence[int] | None = None,
 ) -> None:
-    """Write persons in bulk: new ones with fresh keys, or further versions of known ones.
+    """Write persons in bulk: new ones with fresh keys, or further versions of known ones."""
+    if not person_ids:
+        return
+    if versions is None:
+        write_sealed(seal_new(tenant_id, person_ids, payloads, recorded_at=recorded_at))
+        return
+    keys = crypto.person_keys(tenant_id, person_ids)
+    rows = _versions(tenant_id, person_ids, payloads, keys, versions, recorded_at)
+    write_sealed(Sealed(tenant_id, {}, rows, _tokens(tenant_id, person_ids, payloads), is_new=False))
+
+
+def seal_new(
+    tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload], *, recorded_at: datetime
+) -> Sealed:
+    """New persons with fresh keys, for `write_sealed`."""
+    made = crypto.new_person_keys(tenant_id, person_ids)
+    keys = {person_id: key for person_id, (key, _) in made.items()}
+    return Sealed(
+        tenant_id,
+        {person_id: wrapped for person_id, (_, wrapped) in made.items()},
+        _versions(tenant_id, person_ids, payloads, keys, [1] * len(person_ids), recorded_at),
+        _tokens(tenant_id, person_ids, payloads),
+        is_new=True,
+    )
+
+
+def seal_new_beside(
+    thread: Executor,
+    tenant_id: int,
+    person_ids: Sequence[int],
+    payloads: Sequence[Payload],
+    *,
+    recorded_at: datetime,
+) -> Future[Sealed]:
+    """`seal_new` in another thread, which touches no database: the tenant's keys are fetched here."""
+    for purpose in ("wrap person", "payload hmac", "blind index"):
+        crypto.tenant_key(tenant_id, purpose)
+    return thread.submit(seal_new, tenant_id, person_ids, payloads, recorded_at=recorded_at)
+
+
+def write_sealed(sealed: Sealed) -> None:
+    """Write what `seal_new` made.
 
     The keys are committed first: a key without a person is harmless, a person without a key is lost.
     """
-    if not person_ids:
-        return
-    is_new = versions is None
-    if versions is None:
-        made = crypto.new_person_keys(tenant_id, person_ids)
-        keys = {person_id: key for person_id, (key, _) in made.items()}
-        _write_keys(tenant_id, {person_id: wrapped for person_id, (_, wrapped) in made.items()})
-        versions = [1] * len(person_ids)
-    else:
-        keys = crypto.person_keys(tenant_id, person_ids)
-    _write_versions(tenant_id, person_ids, payloads, keys, versions, recorded_at)
-    _write_tokens(tenant_id, person_ids, payloads, is_new)
+    if sealed.keys:
+        _write_keys(sealed.tenant_id, sealed.keys)
+    bulk.insert_frame(connection, "persons", sealed.versions)
+    # A new person has no token yet; asking for conflicts would double the cost of each row.
+    on_conflict = "" if sealed.is_new else "ON CONFLICT DO NOTHING"
+    bulk.insert_frame(connection, "blind_indexes", sealed.tokens, on_conflict=on_conflict)
 
 
 def _write_keys(tenant_id: int, wrapped: Mapping[int, bytes]) -> None:
@@ -127,14 +180,15 @@ def new_keys(tenant_id: int, owner_ids: Sequence[int]) -> None:
         _write_keys(tenant_id, {owner_id: wrapped for owner_id, (_, wrapped) in made.items()})
 
 
-def _write_versions(
+def _versions(
     tenant_id: int,
     person_ids: Sequence[int],
     payloads: Sequence[Payload],
     keys: Mapping[int, bytes],
     versions: Sequence[int],
     recorded_at: datetime,
-) -> None:
+) -> pl.DataFrame:
+    """Rows of `persons`: each payload under its person's key."""
     plain = [canonical(payload) for payload in payloads]
     blobs = []
     for person_id, text, version in zip(person_ids, plain, versions, strict=True):
@@ -142,7 +196,7 @@ def _write_versions(
         if key is None:
             raise crypto.Erased(f"person {person_id} was erased; import them as a new customer number.")
         blobs.append(crypto.encrypt(key, text, crypto.payload_aad(tenant_id, person_id, version)))
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "id": ids.new_ids(len(blobs)),
             "tenant_id": [tenant_id] * len(blobs),
@@ -157,12 +211,10 @@ def _write_versions(
             "restricted_because": [""] * len(blobs),
         }
     )
-    bulk.insert_frame(connection, "persons", frame)
 
 
-def _write_tokens(
-    tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload], is_new: bool
-) -> None:
+def _tokens(tenant_id: int, person_ids: Sequence[int], payloads: Sequence[Payload]) -> pl.DataFrame:
+    """Rows of `blind_indexes`, in the order of its index."""
     owners: list[int] = []
     pairs: list[tuple[int, str]] = []
     for person_id, payload in zip(person_ids, payloads, strict=True):
@@ -181,11 +233,7 @@ def _write_tokens(
             "person_id": pl.Series(owners, dtype=pl.Int64),
         }
     )
-    rows = frame.sort("kind", "token").with_columns(ids.new_ids(frame.height))  # in the order of the index
-    # A new person has no token yet; asking for conflicts would double the cost of each row.
-    bulk.insert_frame(
-        connection, "blind_indexes", rows, on_conflict="" if is_new else "ON CONFLICT DO NOTHING"
-    )
+    return frame.sort("kind", "token").with_columns(ids.new_ids(frame.height))
 
 
 def change(tenant_id: int, person_id: int, payload: Payload, *, recorded_at: datetime) -> bool:
