@@ -3,11 +3,13 @@
 entries(tenant_id, trust_accounts) -> bank_ledger.ENTRIES with creditor_id
 statements(tenant_id, trust_accounts) -> bank_ledger.STATEMENTS
 account_owners(tenant_id) -> {account: creditor or None}
+told_facts(tenant_id, before) -> frame(case_id, fact_no)        facts whose money an entry shows
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import Any, Final
 
 import polars as pl
@@ -125,16 +127,43 @@ def statements(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
     return found.with_columns(is_trust=pl.col("account_id").is_in(sorted(trust_accounts)))
 
 
+def told_facts(tenant_id: int, before: date) -> pl.DataFrame:
+    """case_id, fact_no of facts whose money an entry shows: those of days before `before`, and refunds that
+    came back, of any day."""
+    tenancy.set_tenant(tenant_id)
+    back = "e.reason = 'refund_back'"
+    joins = {
+        "": f"f.fact_no = e.fact_no AND (NOT {back} OR f.kind = {int(FactKind.VOIDED)})",
+        # A refund that came back is named by some entries, where others name the fact that voids it.
+        "back": f"f.voids_fact_no = e.fact_no AND {back} AND f.code = 'refund_back'",
+        "charge": f"f.fact_no = e.fact_no + 1 AND f.kind = {int(FactKind.COST_INCURRED)} "
+        "AND f.code = 'costs.bank_return_charge' AND e.amount_cents < 0 AND e.state = 'booked'",
+    }
+    found = [
+        bulk.read_frame(
+            connection,
+            {"case_id": ("f.case_id", pl.Int64), "fact_no": ("f.fact_no", pl.Int32)},
+            f"bank_entries e JOIN facts f ON f.tenant_id = e.tenant_id AND f.case_id = e.case_id AND {join} "
+            f"WHERE e.tenant_id = %s AND (f.effective_on < %s OR f.kind = {int(FactKind.VOIDED)}) "
+            "AND (e.state = 'booked' OR e.reason IN ('refund_paid', 'refund_back'))",
+            [tenant_id, before.isoformat()],
+        )
+        for join in joins.values()
+    ]
+    return pl.concat(found).unique()
+
+
+def told_about(tenant_id: int, reasons: Collection[str]) -> set[int]:
+    """Payouts, or settlements of providers, that an entry shows; `reasons` says which."""
+    tenancy.set_tenant(tenant_id)
+    rows = BankEntry.objects.filter(tenant_id=tenant_id, reason__in=reasons, about_id__isnull=False)
+    return set(rows.values_list("about_id", flat=True))
+
+
 def first_days(tenant_id: int) -> pl.DataFrame:
-    """account_id, on: the earliest booking or value day of each account's entries."""
+    """account_id, on: the day the first entry of each account was booked."""
     tenancy.set_tenant(tenant_id)
     rows = (
-        BankEntry.objects.filter(tenant_id=tenant_id)
-        .values_list("account_id")
-        .annotate(booked=Min("booked_on"), valued=Min("value_on"))
+        BankEntry.objects.filter(tenant_id=tenant_id).values_list("account_id").annotate(on=Min("booked_on"))
     )
-    return pl.DataFrame(
-        [(account, min(booked, valued)) for account, booked, valued in rows],
-        schema={"account_id": pl.Int64, "on": pl.Date},
-        orient="row",
-    )
+    return pl.DataFrame(list(rows), schema={"account_id": pl.Int64, "on": pl.Date}, orient="row")
