@@ -60,7 +60,7 @@ def _since(book: OpenBook) -> pl.DataFrame:
         if owner is not None:
             since[owner] = min(day, since.get(owner, day))
     if of_all is not None:
-        own = {owner for owner in owners.values() if owner is not None}
+        own = {owners[account] for account in first}
         since |= {i: of_all for i in load.creditors(book.tenant_id) if i not in own}
     return pl.DataFrame(sorted(since.items()), schema=SINCE, orient="row")
 

@@ -120,11 +120,15 @@ def _is_refund(book: OpenBook, entry: EntryRow, refunds: Mapping[int, list[Fact]
 
 
 def cases_meant(book: OpenBook, entry: EntryRow, case_ids: Sequence[int]) -> set[int]:
-    """Of some cases those the entry names, by a reference or an invoice, or whose payer it is about."""
+    """Of some cases those the entry names, by a reference or an invoice, or whose payer it is about; never
+    one of another creditor than the account's."""
     told = bank.compact(" ".join(entry.texts[name] for name in ("end_to_end_id", "remittance")))
-    mine = {"tenant_id": book.tenant_id, "case_id__in": list(case_ids)}
+    cases = Case.objects.filter(tenant_id=book.tenant_id, id__in=list(case_ids))
+    if entry.creditor_id is not None:
+        cases = cases.filter(creditor_id=entry.creditor_id)
+    mine = {"tenant_id": book.tenant_id, "case_id__in": [case.id for case in cases]}
     words: list[tuple[int, str]] = []
-    for case in Case.objects.filter(tenant_id=book.tenant_id, id__in=list(case_ids)):
+    for case in cases:
         words += [(case.id, case.case_reference), (case.id, case.rf_reference)]
     words += Claim.objects.filter(**mine).values_list("case_id", "invoice_number")
     found = {

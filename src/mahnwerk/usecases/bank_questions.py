@@ -118,11 +118,11 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
     entry = _open_entry(book, entry_no)
     proposal = MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).first()
     entries = [entry]
-    if case:
-        case_id, claim_ids, designated = case_id_of(book, case), [], False
-    elif invoices:
-        case_id, claim_ids = _claims(book, entry, invoices)
+    if invoices:
+        case_id, claim_ids = _claims(book, entry, invoices, case_id_of(book, case) if case else None)
         designated = True
+    elif case:
+        case_id, claim_ids, designated = case_id_of(book, case), [], False
     elif proposal is not None:
         case_id, claim_ids = int(proposal.case_id), list(proposal.claim_ids)
         designated = "case_named" not in proposal.reasons
@@ -133,6 +133,8 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
             f"entry {entry_no}: nothing is proposed for it.", "Name the invoice with --claim, or --case."
         )
     target = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
+    for one in entries:
+        _check_creditor(one, target)
     if target.currency != entry.row.currency:
         raise BadInput(
             f"entry {entry_no} is in {entry.row.currency}, {target.case_reference} in {target.currency}.",
@@ -252,20 +254,42 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
     return found[0]
 
 
-def _claims(book: OpenBook, entry: EntryRow, invoices: Sequence[str]) -> tuple[int, list[int]]:
-    claims = Claim.objects.filter(tenant_id=book.tenant_id, invoice_number__in=list(invoices))
-    if entry.creditor_id is not None:
-        claims = claims.filter(creditor_id=entry.creditor_id)
-    by_number = {claim.invoice_number: claim for claim in claims}
-    missing = [number for number in invoices if number not in by_number]
-    if missing:
-        raise NotFound(
-            f"there is no invoice {', '.join(missing)} of this account's creditor.", "Check the number."
+def _check_creditor(entry: EntryRow, case: Case) -> None:
+    """Money on the account of one creditor pays no claim of another; the operator's account is for all."""
+    if entry.creditor_id not in (None, case.creditor_id):
+        raise BadInput(
+            f"entry {entry.row.entry_no} is money on the account of another creditor than the one of "
+            f"{case.case_reference}.",
+            "Money goes to whose it is: pay it back to the payer, or pass it on and record it there.",
         )
-    cases = {claim.case_id for claim in by_number.values()}
-    if len(cases) != 1:
+
+
+def _claims(
+    book: OpenBook, entry: EntryRow, invoices: Sequence[str], case_id: int | None
+) -> tuple[int, list[int]]:
+    """The one case that has all these invoices, and their claims."""
+    found = Claim.objects.filter(tenant_id=book.tenant_id, invoice_number__in=list(invoices))
+    if entry.creditor_id is not None:
+        found = found.filter(creditor_id=entry.creditor_id)
+    if case_id is not None:
+        found = found.filter(case_id=case_id)
+    by_case: dict[int, dict[str, int]] = {}
+    for claim in found:
+        by_case.setdefault(claim.case_id, {})[claim.invoice_number] = claim.id
+    known = {number for numbers in by_case.values() for number in numbers}
+    missing = [number for number in invoices if number not in known]
+    if missing:
+        whose = "case" if case_id is not None else "account's creditor"
+        raise NotFound(f"there is no invoice {', '.join(missing)} of this {whose}.", "Check the number.")
+    whole = [one for one, numbers in by_case.items() if numbers.keys() == set(invoices)]
+    if not whole:
         raise BadInput(
             "these invoices belong to different debtors; one payment is booked on one case.",
             "Name the invoices of one debtor; a surplus stays that debtor's credit.",
         )
-    return cases.pop(), [by_number[number].id for number in dict.fromkeys(invoices)]
+    if len(whole) > 1:
+        raise BadInput(
+            f"{', '.join(invoices)}: several creditors have an invoice of this number.",
+            "Add --case: the case whose invoice is meant.",
+        )
+    return whole[0], [by_case[whole[0]][number] for number in dict.fromkeys(invoices)]
