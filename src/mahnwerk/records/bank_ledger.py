@@ -3,6 +3,7 @@
 entries(tenant_id, trust_accounts) -> bank_ledger.ENTRIES with creditor_id
 statements(tenant_id, trust_accounts) -> bank_ledger.STATEMENTS
 account_owners(tenant_id) -> {account: creditor or None}
+declared_void(tenant_id) -> [entry ids]        entries whose fact a person declared void
 told_facts(tenant_id, before) -> frame(case_id, fact_no)        facts whose money an entry shows
 """
 
@@ -25,12 +26,16 @@ _VOIDED: Final = """EXISTS (SELECT 1 FROM facts {v} WHERE {v}.tenant_id = e.tena
     AND {v}.case_id = e.case_id AND {v}.voids_fact_no = {number} AND {v}.kind = {kind}
     AND ({v}.code IS NULL OR {v}.code <> 'refund_back')
     AND NOT EXISTS (SELECT 1 FROM facts {v}w WHERE {v}w.tenant_id = {v}.tenant_id
-    AND {v}w.case_id = {v}.case_id AND {v}w.voids_fact_no = {v}.fact_no))"""
+    AND {v}w.case_id = {v}.case_id AND {v}w.voids_fact_no = {v}.fact_no
+    AND NOT EXISTS (SELECT 1 FROM facts {v}x WHERE {v}x.tenant_id = {v}.tenant_id
+    AND {v}x.case_id = {v}.case_id AND {v}x.voids_fact_no = {v}w.fact_no)))"""
+"""Declared void, and not taken back; the taking back may be taken back in turn."""
 _CHARGE: Final = """(SELECT k.amount_cents FROM facts k WHERE k.tenant_id = e.tenant_id
     AND k.case_id = e.case_id AND k.fact_no = e.fact_no + 1 AND k.kind = {kind}
     AND k.code = 'costs.bank_return_charge' AND NOT {is_void})"""
 """What a return charges the debtor with stands right behind it: both were recorded as one."""
 _IS_UNDONE: Final = _VOIDED.format(v="v", number="e.fact_no", kind=int(FactKind.VOIDED))
+_IS_BACK: Final = _VOIDED.format(v="r", number="e.fact_no", kind=int(FactKind.PAYMENT_RETURNED))
 _PASSED: Final = _CHARGE.format(
     kind=int(FactKind.COST_INCURRED),
     is_void=_VOIDED.format(v="kv", number="k.fact_no", kind=int(FactKind.VOIDED)),
@@ -86,6 +91,21 @@ def entries(tenant_id: int, trust_accounts: Collection[int]) -> pl.DataFrame:
         key="e.id",
     )
     return found.with_columns(is_trust=pl.col("account_id").is_in(sorted(trust_accounts)))
+
+
+def declared_void(tenant_id: int, entry_id: int | None = None) -> list[int]:
+    """Entries (or one of them, if it is such) whose fact a person declared void: questions again."""
+    tenancy.set_tenant(tenant_id)
+    one = "" if entry_id is None else " AND e.id = %s"
+    found = bulk.read_frame(
+        connection,
+        {"id": ("e.id", pl.Int64)},
+        f"bank_entries e WHERE e.tenant_id = %s AND e.state = 'booked' AND {_IS_UNDONE} "
+        # Money that went back is no question any more.
+        f"AND NOT {_IS_BACK}{one}",
+        [tenant_id] if entry_id is None else [tenant_id, entry_id],
+    )
+    return found["id"].sort().to_list()
 
 
 def settled_for(tenant_id: int) -> dict[int, int]:

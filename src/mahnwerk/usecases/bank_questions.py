@@ -9,19 +9,24 @@ from typing import Final
 
 from django.db import transaction
 
-from mahnwerk.records import bank, bank_read
+from mahnwerk.records import bank, bank_ledger, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankAccount, BankEntry, Case, Claim, EntryState, MatchProposal
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, lift_hold
 from mahnwerk.usecases.bank_matching import match_open
+from mahnwerk.usecases.bank_reopening import REASON, is_open_again, reopen
 from mahnwerk.usecases.cases import case_id_of
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
 AGE_MAX_DAYS: Final = 5
 """Money nobody has placed for longer than this needs somebody today. Policy."""
+
+WRONG: Final = (
+    "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER; then answer again."
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,13 @@ class Answered:
 
 
 def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
-    """All entries that are not placed, the oldest first."""
+    """All entries that are not placed, and those whose fact was declared void, the oldest first."""
     day = on or clock.today()
     waiting = (EntryState.PROPOSED.value, EntryState.SUSPENSE.value)
+    again = bank_ledger.declared_void(book.tenant_id)
     rows = bank_read.entries(book.tenant_id, states=waiting)
+    rows += bank_read.entries(book.tenant_id, entry_ids=again) if again else []
+    rows.sort(key=lambda entry: (entry.row.booked_on, entry.row.entry_no))
     proposals = bank_read.proposals(book.tenant_id, [entry.row.id for entry in rows])
     claim_ids = {i for one in proposals.values() for i in [*one.claim_ids, *one.runner_up_claim_ids]}
     invoices = dict(Claim.objects.filter(id__in=claim_ids).values_list("id", "invoice_number"))
@@ -81,7 +89,7 @@ def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
         question = {
             "entry": row.entry_no,
             "account": accounts[row.account_id],
-            "state": row.state,
+            "state": str(EntryState.SUSPENSE) if row.state == EntryState.BOOKED else row.state,
             "booked_on": row.booked_on,
             "value_on": row.value_on,
             "age_days": age,
@@ -91,7 +99,7 @@ def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
             "kind": row.kind,
             "payer": entry.texts["name"],
             "text": entry.texts["remittance"],
-            "reason": row.reason,
+            "reason": REASON if row.state == EntryState.BOOKED else row.reason,
         }
         if one is not None:
             question |= {
@@ -143,6 +151,7 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
     discount = proposal is not None and not invoices and "discount_taken" in proposal.reasons
     booking = Booking(entries, case_id, claim_ids, designated, bool(discount), is_confirmed=True)
     with transaction.atomic():
+        _take_off(book, entry)
         if not book_payment(book, booking):
             raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
         note(book, "match_confirm", case_id=case_id, detail={"entries": [e.row.entry_no for e in entries]})
@@ -184,6 +193,7 @@ def ignore(book: OpenBook, entry_no: int) -> Answered:
     """
     entry = _open_entry(book, entry_no)
     with transaction.atomic():
+        _take_off(book, entry)
         if not bank.settle(book.tenant_id, entry.row.id, EntryState.IGNORED, reason="by_hand"):
             raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
         lift_hold(book, entry.row)
@@ -222,6 +232,8 @@ def place(book: OpenBook, entry_no: int, what: str) -> Answered:
     unexplained = [*bank.OPEN, EntryState.OUTGOING]
     state = EntryState.IGNORED if row.amount_cents > 0 else EntryState.OUTGOING
     with transaction.atomic():
+        if is_open_again(book, found[0]):
+            _take_off(book, found[0])
         changed = BankEntry.objects.filter(
             tenant_id=book.tenant_id, id=row.id, state__in=unexplained, about_id=None, case_id=None
         ).update(state=state, reason=what)
@@ -229,7 +241,7 @@ def place(book: OpenBook, entry_no: int, what: str) -> Answered:
             raise BadInput(
                 f"entry {entry_no} is {row.state}{f' ({row.reason})' if row.reason else ''}: nothing is open "
                 "about it.",
-                "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+                WRONG,
             )
         lift_hold(book, row)
         MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
@@ -241,10 +253,10 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
     found = bank_read.entries(book.tenant_id, entry_no=entry_no)
     if not found:
         raise NotFound(f"there is no bank entry {entry_no}.", "See `mahnwerk bank suspense`.")
-    if found[0].row.state not in bank.OPEN:
+    if found[0].row.state not in bank.OPEN and not is_open_again(book, found[0]):
         raise BadInput(
             f"entry {entry_no} is {found[0].row.state}: nothing is open about it.",
-            "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+            WRONG,
         )
     if found[0].row.amount_cents <= 0:
         raise BadInput(
@@ -252,6 +264,12 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
             "Record the return with mahnwerk fact add, then: mahnwerk bank place ENTRY --as told.",
         )
     return found[0]
+
+
+def _take_off(book: OpenBook, entry: EntryRow) -> None:
+    """Before an answer: an entry that is a question again leaves the fact that was declared void."""
+    if entry.row.state == EntryState.BOOKED and not reopen(book, entry):
+        raise BadInput(f"entry {entry.row.entry_no} was placed by somebody else meanwhile.")
 
 
 def _check_creditor(entry: EntryRow, case: Case) -> None:
