@@ -1,4 +1,4 @@
-"""A person's word on bank entries: money goes to whose it is; what was placed wrongly is placed anew, once."""
+"""A person's word on bank entries: money goes to whose it is; a wrong place is corrected, once."""
 
 from __future__ import annotations
 
