@@ -83,8 +83,8 @@ def list_refunds(
 def order(
     case: Annotated[str, typer.Argument(help="Case reference, as `mahnwerk cases` shows it.")] = "",
     entry: Annotated[
-        int, typer.Option("--entry", min=1, help="Instead: money in suspense, by `bank suspense`.")
-    ] = 0,
+        int | None, typer.Option("--entry", min=1, help="Instead: money in suspense, by `bank suspense`.")
+    ] = None,
     amount: Annotated[str, typer.Option("--amount", help="Else the whole credit.")] = "",
     iban: Annotated[str, typer.Option("--iban", help="Another account than the money came from.")] = "",
     name: Annotated[str, typer.Option("--name", help="Whose account that is; else the debtor's.")] = "",
