@@ -74,3 +74,23 @@ def test_money_in_suspense_from_the_shell(real_book: Callable[[str], Path], tmp_
     assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["refund_count"] == 1
     said = CliRunner().invoke(app, ["refund", "order", "--entry", "1", *day, "--book", str(folder)])
     assert said.output.startswith("Known, in_file: 42,00"), said.output
+
+
+def test_small_rests_from_the_shell(real_book: Callable[[str], Path]) -> None:
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.records.models import Creditor
+    from mahnwerk.usecases.opening import TENANT
+
+    folder = real_book("shop")
+    tenant_id = ensure_tenant(TENANT)
+    worlds.creditor(tenant_id, iban=SHOP_IBAN)
+    Creditor.objects.update(procedure="consumers@2026-11")
+    worlds.import_rows(tenant_id, worlds.claim_row(1, amount_cents=10_000))
+    case = call(folder, "cases")["rows"][0]["case_reference"]
+    told = ("--amount", "99,00", "--on", "2026-01-02")
+    call(folder, "fact", "add", case, "payment_received", *told)
+    planned = call(folder, "fact", "rests", "--on", "2026-02-10", "--dry-run")
+    done = call(folder, "fact", "rests", "--on", "2026-02-10")
+    assert (planned["claims"], done["claims"], done["cents"]) == (1, 1, planned["cents"])
+    shown = CliRunner().invoke(app, ["fact", "rests", "--on", "2026-02-10", "--book", str(folder)])
+    assert shown.output.strip() == "0 rests written off; 0 taken back."
