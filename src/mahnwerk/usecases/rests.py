@@ -1,7 +1,7 @@
 """What a payment left short by so little that nobody is written to: given up, so that the books close too.
 
-The tolerance is the procedure's; a case that it holds stays open for good otherwise. The rest is written off as
-a fact of its own, and taken back if the claim is open again, for example because the payment was returned.
+The tolerance is the procedure's; a case that it holds stays open for good otherwise. The rest is written off
+as a fact of its own, and taken back if the claim is open again, for example because the payment was returned.
 """
 
 from __future__ import annotations
