@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.records import worlds
-from tests.usecases.bank_worlds import PAYER_IBAN, SHOP_IBAN
+from tests.usecases.bank_worlds import PAYER_IBAN, SHOP_IBAN, Bank, Line
 from typer.testing import CliRunner
 
 from mahnwerk.cli.main import app
@@ -48,3 +48,49 @@ def test_from_the_credit_to_the_file(real_book: Callable[[str], Path], tmp_path:
     assert (listed["credits"], listed["refunds"][0]["state"]) == ([], "in_file")
     shown = CliRunner().invoke(app, ["refund", "list", *day, "--book", str(folder)])
     assert PAYER_IBAN not in shown.output and "in_file" in shown.output
+
+
+def test_money_in_suspense_from_the_shell(real_book: Callable[[str], Path], tmp_path: Path) -> None:
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.usecases.opening import TENANT
+
+    folder = real_book("shop")
+    worlds.creditor(ensure_tenant(TENANT), iban=SHOP_IBAN)
+    statement = Bank(tmp_path).statement(Line(4_200, "danke", "Niemand Bekanntes", PAYER_IBAN))
+    call(folder, "bank", "import", str(statement), code=1)
+    day = ("--on", "2026-03-10")
+    for wrong in (
+        ("M-000001", "--entry", "1"),
+        ("--entry", "1", "--amount", "5"),
+        (),
+        ("M-1", "--creditor", "x"),
+    ):
+        assert "error" in call(folder, "refund", "order", *wrong, *day, code=2)
+    made = call(folder, "refund", "order", "--entry", "1", *day)
+    assert (made["entry"], made["amount_cents"], made["state"]) == (1, 4_200, "ordered")
+    shown = CliRunner().invoke(app, ["refund", "list", *day, "--book", str(folder)])
+    assert "entry 1" in shown.output and PAYER_IBAN not in shown.output
+    file = tmp_path / "refunds.xml"
+    assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["refund_count"] == 1
+    said = CliRunner().invoke(app, ["refund", "order", "--entry", "1", *day, "--book", str(folder)])
+    assert said.output.startswith("Known, in_file: 42,00"), said.output
+
+
+def test_small_rests_from_the_shell(real_book: Callable[[str], Path]) -> None:
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.records.models import Creditor
+    from mahnwerk.usecases.opening import TENANT
+
+    folder = real_book("shop")
+    tenant_id = ensure_tenant(TENANT)
+    worlds.creditor(tenant_id, iban=SHOP_IBAN)
+    Creditor.objects.update(procedure="consumers@2026-11")
+    worlds.import_rows(tenant_id, worlds.claim_row(1, amount_cents=10_000))
+    case = call(folder, "cases")["rows"][0]["case_reference"]
+    told = ("--amount", "99,00", "--on", "2026-01-02")
+    call(folder, "fact", "add", case, "payment_received", *told)
+    planned = call(folder, "fact", "rests", "--on", "2026-02-10", "--dry-run")
+    done = call(folder, "fact", "rests", "--on", "2026-02-10")
+    assert (planned["claims"], done["claims"], done["cents"]) == (1, 1, planned["cents"])
+    shown = CliRunner().invoke(app, ["fact", "rests", "--on", "2026-02-10", "--book", str(folder)])
+    assert shown.output.strip() == "0 rests written off; 0 taken back."

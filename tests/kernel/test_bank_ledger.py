@@ -197,7 +197,9 @@ entries_of_any_kind = st.builds(
     ),
     st.integers(-10_000, 10_000),
     st.sampled_from(STATES),
-    st.sampled_from(["", "told", "payout", "refund_paid", "charge", "interest", "other", "settlement"]),
+    st.sampled_from(
+        ["", "told", "payout", "refund_paid", "paid_back", "charge", "interest", "other", "settlement"]
+    ),
     st.sampled_from(["transfer_in", "transfer_out", "charge", "interest", "return", "other"]),
     st.booleans(),
     st.sampled_from([None, *Role]),

@@ -22,7 +22,8 @@ from tests.kernel.books import (
 from mahnwerk.frames import Book, FactKind, Role
 from mahnwerk.kernel.accounts import CLEARING, TRUST_ROLES, Account, Entry
 from mahnwerk.kernel.allocation import Replay, live_facts, replay
-from mahnwerk.kernel.ledger import PAID_TO_CREDITOR, POSTINGS, account_totals, corrections, net, targets
+from mahnwerk.kernel.ledger import POSTINGS, account_totals, corrections, net, targets
+from mahnwerk.kernel.money_places import PAID_TO_CREDITOR
 from mahnwerk.law import load_laws
 
 LAWS = load_laws()

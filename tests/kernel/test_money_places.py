@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -112,3 +114,101 @@ def test_facts_and_statements_that_tell_the_same_leave_nothing_in_between(
         assert both.get(account, 0) == 0
     assert both == balances(plain), "the same books, told twice"
     assert account_totals(pl.concat([facts, statements]))["balance_cents"].sum() == 0
+
+
+@dataclass
+class Told:
+    """Facts of one case and the entries of the bank about the same money, from the day statements begin."""
+
+    since: date
+    role: Role
+    facts: list[dict[str, Any]]
+    entries: list[dict[str, Any]]
+    told: list[tuple[int, int]]
+    opening: int = 0
+    """What came in and left before the first statement, by a count of its own."""
+    suspense: int = 0
+
+    def moved(self, number: int, kind: FactKind, booked_on: date, cents: int, *, is_undone: bool) -> None:
+        """The bank moved money; a statement shows it, or its opening balance holds it."""
+        if booked_on < self.since:
+            self.opening += cents * (not is_undone)
+            return
+        self.told.append((1, number))
+        self.suspense += cents * is_undone
+        shown = booked(
+            number, cents, booked_on=booked_on, is_trust=self.role in TRUST_ROLES, told_role=int(self.role),
+            fact_kind=int(kind), fact_cents=abs(cents), is_undone=is_undone,
+        )  # fmt: skip
+        self.entries.append(shown)
+
+
+@st.composite
+def money_told_twice(draw: st.DrawFn) -> Told:
+    """Payments and refunds; some went back, some were declared void, some of that was declared void again."""
+    days = st.integers(0, 40)
+    made = Told(START + timedelta(days=draw(days)), draw(st.sampled_from(list(Role))), [], [], [])
+    number = 0
+    for _ in range(draw(st.integers(1, 5))):
+        number += 1
+        first, cents = number, draw(st.integers(1, 5_000))
+        kind = draw(st.sampled_from([K.PAYMENT_RECEIVED, K.REFUND_PAID]))
+        on = START + timedelta(days=draw(days))
+        lag = timedelta(days=draw(st.sampled_from([0, 0, 1, 9])))
+        made.facts.append(fact(first, kind, on, cents))
+        sign = 1 if kind == K.PAYMENT_RECEIVED else -1
+        back = (K.PAYMENT_RETURNED, None) if kind == K.PAYMENT_RECEIVED else (K.VOIDED, "refund_back")
+        became = draw(st.sampled_from(["stays", "went_back", "never_left", "declared_void"]))
+        if became == "stays" or (became == "never_left" and kind == K.PAYMENT_RECEIVED):
+            made.moved(first, kind, on + lag, sign * cents, is_undone=False)
+            continue
+        number += 1
+        undo, code = (K.VOIDED, None) if became == "declared_void" else back
+        undone_on = on + timedelta(days=draw(days))
+        is_void_again = became != "never_left" and draw(st.booleans())
+        made.facts.append(fact(number, undo, undone_on, voids_fact_no=first, code=code))
+        is_declared = became == "declared_void" and not is_void_again
+        if became != "never_left":
+            made.moved(first, kind, on + lag, sign * cents, is_undone=is_declared)
+        if became == "went_back":
+            booked_on = undone_on + lag
+            made.moved(number, undo, booked_on, -sign * cents, is_undone=is_void_again)
+        if is_void_again:
+            made.facts.append(fact(number + 1, K.VOIDED, undone_on, voids_fact_no=number))
+            number += 1
+    return made
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(money_told_twice(), st.randoms(use_true_random=False), st.integers(0, 15))
+def test_whatever_went_back_and_whenever_statements_begin_nothing_is_left_in_between(
+    told: Told, order: Any, known: int
+) -> None:
+    """Facts, what undoes them, and statements, in any order: bank and facts tell the same in the end."""
+    is_trust = told.role in TRUST_ROLES
+    on, cases = START + timedelta(days=200), [case(1, role=int(told.role), creditor_id=7)]
+    places = MoneyPlaces(
+        since(told.since, 7), told=pl.DataFrame(told.told, schema=MARKED, orient="row")
+    )  # fmt: skip
+
+    def wanted(facts: list[dict[str, Any]], where: MoneyPlaces | None) -> pl.DataFrame:
+        made = book([claim(1)], facts, cases=cases)
+        return targets(made, replay(made, defaults({}), LAWS, on, detail=True), on, where)
+
+    shuffled = list(told.facts)
+    order.shuffle(shuffled)
+    before = corrections(wanted(told.facts[:known], None), EMPTY)
+    journal = pl.concat([before, corrections(wanted(shuffled, places), before)])
+    assert corrections(wanted(told.facts, places), journal).is_empty(), "running twice posts nothing"
+    moved = run(EMPTY, frame(*told.entries))
+    found = balances(pl.concat([journal, moved]))
+    transit, opening, suspense, bank = (
+        (A.TRUST_IN_TRANSIT, A.TRUST_OPENING_BALANCE, A.TRUST_SUSPENSE, A.TRUST_BANK)
+        if is_trust
+        else (A.MONEY_IN_TRANSIT, A.OPENING_BALANCE, A.SUSPENSE, A.BANK)
+    )
+    assert found.get(transit, 0) == 0
+    assert found.get(opening, 0) == told.opening
+    assert found.get(suspense, 0) == -told.suspense
+    assert found.get(bank, 0) == sum(row["amount_cents"] for row in told.entries)
+    assert all(found.get(account, 0) == 0 for account in CLEARING)

@@ -182,3 +182,89 @@ def test_two_kinds_of_money_on_one_account(tenant_id: int, tmp_path: Path) -> No
     assert (found["trust_bank"], found["creditor_liability"]) == (bank.balance, -5_000)
     assert (found["trust_other_money"], found["other_money"]) == (-5_000, 5_000)
     assert not {"money_in_transit", "trust_in_transit"} & found.keys()
+
+
+def test_money_from_before_the_first_statement_that_went_back_after_it(
+    book: OpenBook, tmp_path: Path
+) -> None:
+    """It came in with the opening balance and leaves as an entry: nothing is left on its way."""
+    early = D(2026, 2, 3)
+    add(book, FactKind.PAYMENT_RECEIVED, amount_cents=2_500, effective_on=early)
+    reference = Case.objects.get().case_reference
+    bank = Bank(tmp_path)
+    take_in(book, bank.statement(Line(7_500, "RE-1001")))
+    assert posted(book)["opening_balance"] == 2_500 - 100_000
+    back = Line(-2_820, f"Rückgabe {reference}", reason="AC04", charges=320, day="2026-03-03")
+    take_in(book, bank.statement(back, day="2026-03-03"))
+    found = posted(book, D(2026, 3, 11))
+    assert BankEntry.objects.get(amount_cents=-2_820).state == "booked"
+    assert (found["bank"], found["opening_balance"]) == (bank.balance, 2_500 - 100_000)
+    assert not {"money_in_transit", "suspense"} & found.keys()
+    # Somebody says that the return was no return: the entry is a question again, the money came in before.
+    undo = add(book, FactKind.VOIDED, voids_fact_no=BankEntry.objects.get(amount_cents=-2_820).fact_no)
+    found = posted(book, D(2026, 3, 12))
+    assert (found["suspense"], found["opening_balance"]) == (2_820, 2_500 - 100_000)
+    add(book, FactKind.VOIDED, voids_fact_no=undo)
+    assert not {"money_in_transit", "suspense"} & posted(book, D(2026, 3, 13)).keys()
+
+
+def test_a_return_told_by_hand_before_the_first_statement_leaves_nothing(
+    book: OpenBook, tmp_path: Path
+) -> None:
+    paid = add(book, FactKind.PAYMENT_RECEIVED, amount_cents=2_500, effective_on=D(2026, 2, 3))
+    add(book, FactKind.PAYMENT_RETURNED, voids_fact_no=paid, effective_on=D(2026, 2, 20))
+    take_in(book, Bank(tmp_path).statement(Line(7_500, "RE-1001")))
+    found = posted(book)
+    assert found["opening_balance"] == -100_000
+    assert "money_in_transit" not in found
+
+
+@pytest.mark.parametrize("value_on", ["2026-02-24", "2026-03-02"])
+def test_a_return_is_of_the_statement_that_shows_it_whatever_its_value_date(
+    book: OpenBook, tmp_path: Path, value_on: str
+) -> None:
+    """Banks date a returned debit back to the day of the debit; it is on the statement all the same."""
+    add(book, FactKind.PAYMENT_RECEIVED, amount_cents=2_500, effective_on=D(2026, 2, 24))
+    add(book, FactKind.PAYMENT_RECEIVED, amount_cents=9_000, effective_on=D(2026, 2, 26))
+    bank = Bank(tmp_path)
+    path = bank.statement(Line(-2_820, f"Rückgabe {Case.objects.get().case_reference}", charges=320,
+                               reason="AC04"))  # fmt: skip
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("<ValDt><Dt>2026-03-02", f"<ValDt><Dt>{value_on}"), encoding="utf-8")
+    take_in(book, path)
+    assert BankEntry.objects.get().state == "booked"
+    found = posted(book)
+    assert (found["bank"], found["opening_balance"]) == (bank.balance, 11_500 - 100_000)
+    assert not {"money_in_transit", "suspense"} & found.keys()
+
+
+def test_a_refund_ordered_before_the_first_statement_left_and_came_back_after_it(
+    book: OpenBook, tmp_path: Path
+) -> None:
+    add(book, FactKind.PAYMENT_RECEIVED, amount_cents=13_000, effective_on=D(2026, 2, 3))
+    add(book, FactKind.REFUND_PAID, amount_cents=3_000, effective_on=D(2026, 2, 27))
+    bank = Bank(tmp_path)
+    take_in(book, bank.statement(Line(1, "Test", "N. N.", "")))
+    assert posted(book)["opening_balance"] == 10_000 - 100_000, "as far as anybody knows it has left"
+    take_in(book, bank.statement(Line(-3_000, "Erstattung RE-1001", day="2026-03-03"), day="2026-03-03"))
+    found = posted(book, D(2026, 3, 11))
+    assert found["opening_balance"] == 13_000 - 100_000, "the statement shows that it had not"
+    assert "money_in_transit" not in found
+    take_in(book, bank.statement(Line(3_000, "Retoure Erstattung RE-1001", reason="AC04", day="2026-03-05"),
+                                 day="2026-03-05"))  # fmt: skip
+    assert BankEntry.objects.get(amount_cents=3_000).reason == "refund_back"
+    found = posted(book, D(2026, 3, 12))
+    assert found["opening_balance"] == 13_000 - 100_000
+    assert "money_in_transit" not in found
+
+
+def test_a_refund_from_before_the_first_statement_comes_back_after_it(book: OpenBook, tmp_path: Path) -> None:
+    add(book, FactKind.PAYMENT_RECEIVED, amount_cents=13_000, effective_on=D(2026, 2, 3))
+    add(book, FactKind.REFUND_PAID, amount_cents=3_000, effective_on=D(2026, 2, 27))
+    bank = Bank(tmp_path)
+    back = Line(3_000, "Retoure Erstattung RE-1001", reason="AC04")
+    take_in(book, bank.statement(back))
+    assert BankEntry.objects.get(amount_cents=3_000).reason == "refund_back"
+    found = posted(book)
+    assert (found["bank"], found["opening_balance"]) == (bank.balance, 10_000 - 100_000)
+    assert "money_in_transit" not in found

@@ -177,3 +177,32 @@ def test_a_refund_sent_back_on_the_statement(book: OpenBook) -> None:
     assert Fact.objects.filter(kind=FactKind.VOIDED, code="refund_back").count() == 1
     take_in(book, bank, day="2026-03-06")
     assert Fact.objects.filter(kind=FactKind.VOIDED).count() == 1
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_payout_from_before_the_first_statement_that_comes_back_after_it(
+    book: OpenBook, is_shown: bool
+) -> None:
+    """Whether the transfer left with the opening balance or is in the statement: nothing is left over."""
+    payout = first_payout(book)
+    assert payout.on == D(2026, 3, 2)
+    bank_import.add_account(book, OTHER_IBAN)
+    bank = Bank(book.place.folder, OTHER_IBAN)
+    take_in(book, bank, day="2026-03-03")
+    opening = 10_000 - 100_000 - payout.amount_cents
+    assert assert_bank_is_owed_to_somebody(book)["trust_opening_balance"] == opening
+    if is_shown:
+        opening += payout.amount_cents
+        out = Line(-payout.amount_cents, payout.reference, "alma GmbH", end_to_end=payout.reference)
+        take_in(book, bank, out, day="2026-03-04")
+        assert assert_bank_is_owed_to_somebody(book)["trust_opening_balance"] == opening
+    back = Line(
+        payout.amount_cents, "Konto erloschen", "alma GmbH", end_to_end=payout.reference, reason="AC04"
+    )
+    take_in(book, bank, back, day="2026-03-06")
+    take_in(book, bank, day="2026-03-07")
+    assert payouts.listing(book)[0]["state"] == "returned"
+    found = assert_bank_is_owed_to_somebody(book)
+    assert found["trust_opening_balance"] == opening
+    assert found.get("trust_in_transit", 0) == found.get("trust_suspense", 0) == 0
+    assert found["creditor_liability"] == -payout.amount_cents, "owed again"

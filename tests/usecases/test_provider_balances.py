@@ -122,3 +122,18 @@ def test_a_key_that_may_not_list_balances_holds_nobody(world: World) -> None:
     paid(world)
     report = provider_reconciliation.reconcile(world.book)[0]
     assert report.is_complete and "may not list" in report.notes[0]
+
+
+def test_a_settlement_sent_before_the_first_statement_and_shown_by_it(world: World, tmp_path: Path) -> None:
+    """It was on its way when the statements began: it is an entry, not part of the opening balance."""
+    bank_import.add_account(world.book, SHOP_IBAN, "shop")
+    cents, payment = paid(world)
+    name = settled(world, cents, 59, payment)
+    day = (world.simulator.now.date() + dt.timedelta(days=1)).isoformat()
+    bank = Bank(tmp_path, SHOP_IBAN)
+    line = Line(cents - 59, f"Auszahlung {name}", "Zahlungsdienst", "", day=day)
+    bank_import.import_files(world.book, [bank.statement(line, day=day)])
+    assert BankEntry.objects.get().reason == "settlement"
+    found = posted(world)
+    assert (found["bank"], found["opening_balance"]) == (bank.balance, -100_000)
+    assert "provider_clearing" not in found

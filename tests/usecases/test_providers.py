@@ -331,6 +331,82 @@ def a_person_answers(world: World) -> None:
     assert len(world.in_force()) == 1, "and the nightly reconciliation books nothing more"
 
 
+@pytest.mark.parametrize("is_foreign", [True, False])
+@pytest.mark.parametrize(("answered", "which"), [("before", 0), ("between", 0), ("after", 0), ("after", -1)])
+@pytest.mark.parametrize("back", ["dispute", "refund", "part"])
+def test_what_went_back_of_a_payment_settled_by_hand_counts_in_every_order(
+    world: World, is_foreign: bool, answered: str, which: int, back: str
+) -> None:
+    """Told with the payment, before a person answered or after: the same money is in force."""
+    name = world.checkout()
+    payment = world.simulator.of(name)
+    if is_foreign:
+        payment.link = "shop-order-17"
+        PaymentIntent.objects.update(checkout_id=None, payment_id=None)
+    else:
+        payment.currency = "CHF"
+    world.simulator.pay(name)
+    if is_foreign and world.provider == "paypal":
+        world.simulator._paid(payment)
+        world.simulator._emit(payment, "PAYMENT.CAPTURE.COMPLETED", world.simulator.capture(payment))
+    if answered == "before":
+        world.deliver_all()
+        settle_by_hand(world, which, is_foreign)
+        assert len(world.in_force()) == 1
+    elif answered == "between":
+        world.deliver_all()
+    cents = 5_00 if back == "part" else payment.amount
+    if back == "dispute":
+        world.simulator.dispute(name)
+    else:
+        world.simulator.refund(name, cents)
+    world.deliver_all()
+    if answered != "before":
+        settle_by_hand(world, which, is_foreign)
+    found = [(kind, amount) for kind, _, amount in world.in_force()]
+    worth = payment.amount if is_foreign else 47_50
+    if back == "dispute":
+        assert found == []
+    elif back == "refund":
+        assert found == [(PAID, worth), (REFUNDED, worth)]
+    elif is_foreign:
+        assert found == [(PAID, worth), (REFUNDED, cents)]
+    else:
+        assert found == [(PAID, worth)], "what a part is worth in another currency a person says"
+        assert "unmatched" in world.states()
+    before = world.in_force()
+    world.deliver_all()
+    provider_reconciliation.reconcile(world.book)
+    assert world.in_force() == before
+
+
+def settle_by_hand(world: World, which: int, is_foreign: bool) -> None:
+    """A person books the payment, by any of the events that tell of it."""
+    told = provider_events.listing(world.book, state="foreign" if is_foreign else "unmatched")
+    paid = [row for row in told if any(one["kind"] == "paid" for one in row["movements"])]
+    amount = "" if is_foreign else "47,50"
+    case = world.case().case_reference
+    done = provider_events.settle(world.book, paid[which]["event_id"], case=case, amount=amount)
+    assert done.case_reference == case
+
+
+def test_an_amount_of_the_same_currency_is_not_a_persons_to_say(world: World) -> None:
+    name = world.checkout()
+    world.simulator.of(name).link = "shop-order-17"
+    PaymentIntent.objects.update(checkout_id=None, payment_id=None)
+    world.simulator.pay(name)
+    if world.provider == "paypal":
+        payment = world.simulator.of(name)
+        world.simulator._paid(payment)
+        world.simulator._emit(payment, "PAYMENT.CAPTURE.COMPLETED", world.simulator.capture(payment))
+    world.deliver_all()
+    told = provider_events.listing(world.book, state="foreign")
+    case = world.case().case_reference
+    with pytest.raises(BadInput, match="EUR"):
+        provider_events.settle(world.book, told[0]["event_id"], case=case, amount="1,00")
+    assert world.in_force() == []
+
+
 def test_secrets_come_from_the_environment_and_lie_encrypted(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from mahnwerk.cli import output
-from mahnwerk.cli.options import DAY_FORMATS, ActorOption, BookOption, JsonOption, day_of, open_book
+from mahnwerk.cli.options import (
+    DAY_FORMATS,
+    ActorOption,
+    BookOption,
+    JsonOption,
+    LastRunOption,
+    day_of,
+    open_book,
+)
 
 app = typer.Typer(help="Facts: payments, disputes, holds and all else that happened.", no_args_is_help=True)
 
@@ -76,6 +84,32 @@ def add(
         f"  open before {output.money(added.open_before_cents, added.currency)}, "
         f"after {output.money(added.open_after_cents, added.currency)}"
     )
+
+
+@app.command("rests")
+def rests(
+    on: LastRunOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written off.")] = False,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write off what payments left short within the procedure's tolerance; again, it changes nothing.
+
+    Example:
+
+        mahnwerk fact rests --dry-run
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import rests as use_case
+
+    report = use_case.write_off(opened, day_of(on), dry_run=dry_run)
+    if as_json:
+        output.emit_json(report)
+        return
+    sums = ", ".join(output.money(cents, currency) for currency, cents in sorted(report.cents.items()))
+    word = "would be written off" if dry_run else "written off"
+    typer.echo(f"{report.claims} rests {word}{f': {sums}' if sums else ''}; {report.taken_back} taken back.")
 
 
 @app.command("kinds")

@@ -63,7 +63,9 @@ def confirm(
     claim: Annotated[
         list[str] | None, typer.Option("--claim", help="Invoice number; may be given several times.")
     ] = None,
-    case: Annotated[str, typer.Option("--case", help="Case reference, where no invoice is named.")] = "",
+    case: Annotated[
+        str, typer.Option("--case", help="Case reference, alone or where several have the invoice's number.")
+    ] = "",
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,

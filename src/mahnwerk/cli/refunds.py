@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,15 +11,17 @@ from mahnwerk.cli import output
 from mahnwerk.cli.options import (
     ActorOption,
     BookOption,
-    CaseArgument,
     JsonOption,
     LastRunOption,
     day_of,
     open_book,
 )
 from mahnwerk.cli.output import date_text, money
+from mahnwerk.usecases.errors import BadInput
 
-app = typer.Typer(help="Refunds: credits of debtors, paid back by transfer.", no_args_is_help=True)
+app = typer.Typer(
+    help="Refunds: credits of debtors, and money in suspense, paid back by transfer.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -37,10 +39,10 @@ def list_refunds(
         mahnwerk refund list --creditor lindenhof --json
     """
     opened = open_book(book)
-    from mahnwerk.usecases import refunds
+    from mahnwerk.usecases import entry_refunds, refunds
 
     credits = refunds.credits(opened, day_of(on), creditor=creditor)
-    ordered = refunds.of_book(opened, creditor=creditor)
+    ordered = refunds.of_book(opened, creditor=creditor) + entry_refunds.of_book(opened, creditor=creditor)
     if as_json:
         output.emit_json({"credits": credits, "refunds": ordered})
         return
@@ -60,11 +62,11 @@ def list_refunds(
     )
     output.table(
         "Refunds",
-        ["Ordered", "Case", "Amount", "To", "State", "Why", "Name"],
+        ["Ordered", "Of", "Amount", "To", "State", "Why", "Name"],
         [
             (
                 date_text(row.ordered_on),
-                row.case_reference,
+                _origin(row),
                 money(row.amount_cents),
                 row.iban,
                 row.state,
@@ -79,7 +81,10 @@ def list_refunds(
 
 @app.command("order")
 def order(
-    case: CaseArgument,
+    case: Annotated[str, typer.Argument(help="Case reference, as `mahnwerk cases` shows it.")] = "",
+    entry: Annotated[
+        int | None, typer.Option("--entry", min=1, help="Instead: money in suspense, by `bank suspense`.")
+    ] = None,
     amount: Annotated[str, typer.Option("--amount", help="Else the whole credit.")] = "",
     iban: Annotated[str, typer.Option("--iban", help="Another account than the money came from.")] = "",
     name: Annotated[str, typer.Option("--name", help="Whose account that is; else the debtor's.")] = "",
@@ -90,38 +95,44 @@ def order(
     approved_by: Annotated[
         str, typer.Option("--approved-by", help="The second person; needed with another account.")
     ] = "",
+    creditor: Annotated[
+        str, typer.Option("--creditor", help="With --entry: in whose file, where several share the account.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be paid back.")] = False,
     on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Pay a credit back to the account it came from. The credit is used up at once; the file comes next.
+    """Pay a credit, or money in suspense, back to the account it came from; the file comes next.
+
+    A credit is used up at once. Money in suspense goes back whole and can be booked on no case any more.
 
     Examples:
 
         mahnwerk refund order M-000042
         mahnwerk refund order M-000042 --amount 12,50 --iban DE02120300000000202051 --approved-by ben
+        mahnwerk refund order --entry 17
     """
     opened = open_book(book, actor)
-    from mahnwerk.usecases import refunds
+    from mahnwerk.usecases import entry_refunds, refunds
 
-    made = refunds.order(
-        opened,
-        case,
-        amount,
-        iban=iban,
-        name=name,
-        reference=reference,
-        approved_by=approved_by,
-        on=day_of(on),
-        dry_run=dry_run,
-    )
+    to = {"iban": iban, "name": name, "approved_by": approved_by}
+    if bool(case) == bool(entry):
+        raise BadInput("say either a case or --entry.", "mahnwerk refund order --entry 17")
+    if entry:
+        if amount or reference:
+            raise BadInput("money in suspense goes back whole, once.", "Leave --amount and --reference out.")
+        made = entry_refunds.order(opened, entry, creditor=creditor, on=day_of(on), dry_run=dry_run, **to)
+    elif creditor:
+        raise BadInput("a case has its creditor.", "Leave --creditor out.")
+    else:
+        made = refunds.order(opened, case, amount, reference=reference, on=day_of(on), dry_run=dry_run, **to)
     if as_json:
         output.emit_json(made)
         return
     word = {"planned": "Would pay back", "ordered": "Ordered"}.get(made.state, f"Known, {made.state}")
-    typer.echo(f"{word}: {money(made.amount_cents)} of case {made.case_reference} to {made.iban}.")
+    typer.echo(f"{word}: {money(made.amount_cents)} of {_origin(made)} to {made.iban}.")
     for line in made.warnings:
         typer.echo(f"  look at this first: {line}")
     if made.state == "ordered":
@@ -136,20 +147,24 @@ def cancel(
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Take back a refund that is in no file yet: the credit is there again.
+    """Take back a refund that is in no file yet: the credit, or the question, is there again.
 
     Example:
 
         mahnwerk refund cancel MW-RF-1-M-000042-1
     """
     opened = open_book(book, actor)
-    from mahnwerk.usecases import refunds
+    from mahnwerk.usecases import entry_refunds
 
-    cancelled = refunds.cancel(opened, name, day_of(on))
+    cancelled = entry_refunds.cancel_any(opened, name, day_of(on))
     if as_json:
         output.emit_json(cancelled)
     else:
-        typer.echo(f"Cancelled: {name}, {money(cancelled.amount_cents)} of case {cancelled.case_reference}.")
+        typer.echo(f"Cancelled: {name}, {money(cancelled.amount_cents)} of {_origin(cancelled)}.")
+
+
+def _origin(row: Any) -> str:
+    return f"entry {row.entry}" if row.entry else f"case {row.case_reference}"
 
 
 @app.command("file")

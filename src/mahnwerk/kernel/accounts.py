@@ -81,6 +81,7 @@ class Entry(IntEnum):
     REFUND_BEYOND = 8
     BANK_CHARGE = 9
     MANAGED_SETTLED = 10
+    WENT_BACK = 11
     PAYOUT_FEE = 20
     PAYOUT_FEE_VAT = 21
     PAYOUT_PAID = 22

@@ -118,6 +118,7 @@ REASONS: Final = {
     "payout_back": Place.TOLD,
     "refund_paid": Place.TOLD,
     "refund_back": Place.TOLD,
+    "paid_back": Place.SUSPENSE,  # came in, left and perhaps came again: nobody's but the payer's
     "settlement": Place.PROVIDER,
     "charge": Place.CHARGE,
     "interest": Place.INTEREST,

@@ -15,7 +15,7 @@ from mahnwerk.frames import Book, Component, FactKind
 from mahnwerk.kernel.accounts import TRUST_ROLES, Account, Entry
 from mahnwerk.kernel.allocation import Replay
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.money_places import MoneyPlaces, in_their_place
+from mahnwerk.kernel.money_places import PAID_TO_CREDITOR, MoneyPlaces, in_their_place, went_back
 
 KEY: Final = ("case_id", "entry", "fact_no", "claim_no")
 TARGETS: Final[dict[str, Any]] = {
@@ -44,8 +44,6 @@ POSTINGS: Final[dict[str, Any]] = {
 """One posting: an amount above zero from one account to one other, so it balances by construction."""
 
 BANK_RETURN_CHARGE: Final = "costs.bank_return_charge"
-PAID_TO_CREDITOR: Final = "paid.creditor"
-"""Code of a payment that went to the creditor itself, past whoever collects for it."""
 _INFLOWS: Final = {
     FactKind.PAYMENT_RECEIVED: (Account.PAYMENT_CLEARING, Account.TRUST_CLEARING),
     FactKind.SET_OFF: (Account.SET_OFF, Account.CREDITOR_LIABILITY),
@@ -140,7 +138,8 @@ def targets(book: Book, replay: Replay, on: date, places: MoneyPlaces | None = N
     ]
     wanted = pl.concat(parts).filter(pl.col("amount_cents") > 0)
     if places is not None:
-        wanted = in_their_place(wanted, book.cases, places)
+        back = _rows(went_back(book.facts.filter(pl.col("effective_on") <= on), live, book.cases, places))
+        wanted = pl.concat([in_their_place(wanted, book.cases, places), back])
     return wanted.sort(*KEY, "debit", "credit")
 
 

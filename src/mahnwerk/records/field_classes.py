@@ -190,6 +190,12 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         PAYLOAD: "payload",
         TECHNICAL: "recorded_at",
     },
+    "entry_refunds": {
+        KEY: "id tenant_id creditor_id entry_id file_id person_id end_to_end_id",
+        EVENT: "amount_cents currency ordered_on undone_on undone_reason",
+        PAYLOAD: "payload",
+        TECHNICAL: "recorded_at",
+    },
     "postings": {
         KEY: "id tenant_id creditor_id case_id payout_id fact_no claim_no sequence",
         EVENT: "entry posted_on document_on currency debit credit amount_cents is_reversal",

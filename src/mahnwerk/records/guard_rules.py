@@ -78,6 +78,9 @@ FOREIGN_KEYS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("refunds", ("tenant_id", "case_id"), "cases", ("tenant_id", "id")),
     ("refunds", ("tenant_id", "case_id", "fact_no"), "facts", ("tenant_id", "case_id", "fact_no")),
     ("refunds", ("tenant_id", "file_id"), "refund_files", ("tenant_id", "id")),
+    ("entry_refunds", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
+    ("entry_refunds", ("tenant_id", "entry_id"), "bank_entries", ("tenant_id", "id")),
+    ("entry_refunds", ("tenant_id", "file_id"), "refund_files", ("tenant_id", "id")),
     ("provider_accounts", ("tenant_id",), "tenants", ("id",)),
     ("provider_accounts", ("tenant_id", "creditor_id"), "creditors", ("tenant_id", "id")),
     ("pay_links", ("tenant_id", "account_id"), "provider_accounts", ("tenant_id", "id")),
@@ -132,6 +135,10 @@ _TOLD = (
 _REFUND = (
     "id", "tenant_id", "case_id", "person_id", "reference", "end_to_end_id", "amount_cents", "currency",
     "ordered_on", "fact_no", "payload", "recorded_at",
+)  # fmt: skip
+_ENTRY_REFUND = (
+    "id", "tenant_id", "creditor_id", "entry_id", "person_id", "end_to_end_id", "amount_cents", "currency",
+    "ordered_on", "payload", "recorded_at",
 )  # fmt: skip
 _TRANSITIONS = (
     ("planned", ("sealed", "sending", "withdrawn")),
@@ -252,6 +259,15 @@ def _order_triggers() -> list[Trigger]:
         ),
         Trigger("refunds_no_delete", "refunds", "DELETE", "refunds: rows are kept"),
         Trigger(
+            "entry_refunds_only_follow",
+            "entry_refunds",
+            "UPDATE",
+            "of a refund only its file and its end are ever set, once; order another",
+            f"{_changed(*_ENTRY_REFUND)} OR (OLD.file_id IS NOT NULL AND {_changed('file_id')}) "
+            f"OR (OLD.undone_on IS NOT NULL AND {_changed('undone_on', 'undone_reason')})",
+        ),
+        Trigger("entry_refunds_no_delete", "entry_refunds", "DELETE", "entry_refunds: rows are kept"),
+        Trigger(
             "debit_mandates_only_end",
             "debit_mandates",
             "UPDATE",
@@ -343,4 +359,5 @@ NO_TRUNCATE = (
     "runs",
     "debit_mandates",
     "refunds",
+    "entry_refunds",
 )

@@ -1,6 +1,7 @@
 """Refunds by transfer: to whom, with an account that opens with the person's key only.
 
 add(tenant_id, case_id, person_id, …) -> Refund
+add_for_entry(tenant_id, entry, creditor_id, …) -> EntryRefund
 bank_details(refund) -> {"name", "iban"} | None        None = the person was erased
 undone_facts(tenant_id, case_ids) -> {(case_id, fact_no)}        facts another fact undoes
 last_account(tenant_id, case_id) -> {"name", "iban"} | None        where the last payment in force came from
@@ -13,7 +14,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from mahnwerk.records import bank_read, crypto, ids
-from mahnwerk.records.models import BankEntry, EntryState, Fact, Refund
+from mahnwerk.records.models import BankEntry, EntryRefund, EntryState, Fact, Refund
 
 
 def _aad(tenant_id: int, refund_id: int) -> bytes:
@@ -57,9 +58,42 @@ def add(
     )
 
 
-def bank_details(refund: Refund) -> dict[str, str] | None:
+def add_for_entry(
+    tenant_id: int,
+    entry: BankEntry,
+    creditor_id: int,
+    *,
+    end_to_end_id: str,
+    ordered_on: date,
+    name: str,
+    iban: str,
+    recorded_at: datetime,
+) -> EntryRefund:
+    """Keep the refund of a bank entry; raises crypto.Erased if the payer's key is gone."""
+    payer_id = int(entry.payer_id)
+    key = crypto.person_keys(tenant_id, [payer_id]).get(payer_id)
+    if key is None:
+        raise crypto.Erased(f"payer {payer_id} was erased; nothing can be kept for them.")
+    refund_id = ids.new_id()
+    plain = json.dumps({"name": name, "iban": iban}, ensure_ascii=False).encode()
+    return EntryRefund.objects.create(
+        id=refund_id,
+        tenant_id=tenant_id,
+        creditor_id=creditor_id,
+        entry_id=entry.id,
+        person_id=payer_id,
+        end_to_end_id=end_to_end_id,
+        amount_cents=entry.amount_cents,
+        currency=entry.currency,
+        ordered_on=ordered_on,
+        payload=crypto.encrypt(key, plain, _aad(tenant_id, refund_id)),
+        recorded_at=recorded_at,
+    )
+
+
+def bank_details(refund: Refund | EntryRefund) -> dict[str, str] | None:
     """Account holder and IBAN, in memory only; None once the person was erased."""
-    tenant_id = refund.tenant_id  # type: ignore[attr-defined]
+    tenant_id = refund.tenant_id  # type: ignore[union-attr]
     key = crypto.person_keys(tenant_id, [refund.person_id]).get(refund.person_id)
     if key is None:
         return None

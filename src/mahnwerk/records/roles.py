@@ -42,6 +42,7 @@ MAY_UPDATE = (
     "match_proposals",
     "debit_mandates",
     "refunds",
+    "entry_refunds",
 )
 
 

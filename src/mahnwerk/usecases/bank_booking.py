@@ -55,7 +55,8 @@ def book_payment(book: OpenBook, booking: Booking) -> bool:
     with transaction.atomic():
         if not bank.lock(book.tenant_id, [entry.row.id for entry in booking.entries]):
             return False
-        rows = [_payment(entry, booking) for entry in booking.entries]
+        keys = [_free_key(book, entry.row, booking) for entry in booking.entries]
+        rows = [_payment(entry, booking, key) for entry, key in zip(booking.entries, keys, strict=True)]
         added = facts.append(book.tenant_id, rows, recorded_at=now)
         if booking.takes_discount and not _follows_by_itself(book, booking):
             facts.append(book.tenant_id, _discounts(booking), recorded_at=now)
@@ -82,7 +83,21 @@ def book_payment(book: OpenBook, booking: Booking) -> bool:
     return True
 
 
-def _payment(entry: EntryRow, booking: Booking) -> dict[str, Any]:
+def _free_key(book: OpenBook, row: BankEntry, booking: Booking) -> str:
+    """The name of the entry's next fact: the first that no fact declared void has taken."""
+    if not booking.is_confirmed:
+        return source_key(row)
+    keys, at_once = [source_key(row)], 20
+    while True:
+        start = len(keys)
+        keys += [source_key(row, f"again|{number}") for number in range(start, start + at_once)]
+        known = facts.numbers_of(book.tenant_id, keys)
+        free = [key for key in keys if key not in known]
+        if free:
+            return free[0]
+
+
+def _payment(entry: EntryRow, booking: Booking, key: str) -> dict[str, Any]:
     row = entry.row
     return {
         "case_id": booking.case_id,
@@ -90,7 +105,7 @@ def _payment(entry: EntryRow, booking: Booking) -> dict[str, Any]:
         "effective_on": row.value_on,
         "amount_cents": row.amount_cents,
         "currency": row.currency,
-        "source_key": source_key(row),
+        "source_key": key,
         "designated_claim_ids": list(booking.claim_ids) if booking.designated else None,
     }
 

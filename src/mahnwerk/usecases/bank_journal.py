@@ -9,11 +9,11 @@ import polars as pl
 
 from mahnwerk.kernel import bank_ledger, ledger
 from mahnwerk.kernel.accounts import TRUST_ROLES, Account, Entry
-from mahnwerk.kernel.money_places import SINCE, MoneyPlaces, in_their_place
+from mahnwerk.kernel.money_places import MARKED, SINCE, MoneyPlaces, in_their_place
 from mahnwerk.records import bank_ledger as bank_records
 from mahnwerk.records import journal as records
 from mahnwerk.records import load
-from mahnwerk.records.models import BankAccount
+from mahnwerk.records.models import BankAccount, PayoutReturn
 from mahnwerk.usecases import provider_journal
 from mahnwerk.usecases.opening import OpenBook
 
@@ -41,8 +41,11 @@ def trust_accounts(book: OpenBook) -> set[int]:
 
 def places(book: OpenBook) -> MoneyPlaces:
     """From which day each creditor's money is told by bank statements, and what lies with providers."""
-    at_provider = provider_journal.facts_at_providers(book)
-    return MoneyPlaces(since=_since(book), at_provider=at_provider)
+    since, at_provider = _since(book), provider_journal.facts_at_providers(book)
+    if since.is_empty():
+        return MoneyPlaces(since, at_provider)
+    last = since.select(pl.col("from_on").max()).item()
+    return MoneyPlaces(since, at_provider, bank_records.told_facts(book.tenant_id, last))
 
 
 def _since(book: OpenBook) -> pl.DataFrame:
@@ -57,7 +60,7 @@ def _since(book: OpenBook) -> pl.DataFrame:
         if owner is not None:
             since[owner] = min(day, since.get(owner, day))
     if of_all is not None:
-        own = {owner for owner in owners.values() if owner is not None}
+        own = {owners[account] for account in first}
         since |= {i: of_all for i in load.creditors(book.tenant_id) if i not in own}
     return pl.DataFrame(sorted(since.items()), schema=SINCE, orient="row")
 
@@ -119,12 +122,8 @@ def post_payouts(book: OpenBook, on: dt.date, places: MoneyPlaces, *, dry_run: b
     paid = records.payout_postings(book.tenant_id, ["payout_id", "creditor_id", "currency", *columns])
     paid = paid.filter(pl.col("entry") == int(Entry.PAYOUT_PAID)).rename({"payout_id": "case_id"})
     owners = paid.select("case_id", "creditor_id", "currency").unique()
-    posted = paid.select(list(ledger.POSTINGS))
-    standing = ledger.net(posted).filter(pl.col("debit").is_in(BANKS) | pl.col("credit").is_in(BANKS))
-    kept = ledger.net(posted).join(standing, on=[*ledger.KEY, "debit", "credit"], how="anti")
-    wanted = pl.concat([in_their_place(_as_targets(standing), owners, places), _as_targets(kept)])
     new = (
-        ledger.corrections(wanted, posted)
+        ledger.corrections(_payouts_wanted(book, paid, owners, places), paid.select(list(ledger.POSTINGS)))
         .join(owners, on="case_id", how="left", maintain_order="left")
         .rename({"case_id": "payout_id"})
         .with_columns(posted_on=pl.lit(on))
@@ -134,10 +133,26 @@ def post_payouts(book: OpenBook, on: dt.date, places: MoneyPlaces, *, dry_run: b
     return new
 
 
-def _as_targets(net: pl.DataFrame) -> pl.DataFrame:
-    return net.rename({"net_cents": "amount_cents", "posted_document_on": "document_on"}).select(
-        pl.col(name).cast(kind) for name, kind in ledger.TARGETS.items()
+def _payouts_wanted(
+    book: OpenBook, paid: pl.DataFrame, owners: pl.DataFrame, places: MoneyPlaces
+) -> pl.DataFrame:
+    """What should be posted of transfers: where each left from, and where what came back arrived."""
+    back = dict(PayoutReturn.objects.filter(tenant_id=book.tenant_id).values_list("payout_id", "word"))
+    shown = bank_records.told_about(book.tenant_id, ("payout",))
+    told = pl.DataFrame([(payout, 0) for payout in sorted(shown)], schema=MARKED, orient="row")
+    left = paid.filter(pl.col("sequence") == 1).with_columns(
+        pl.col("credit").replace({int(Account.TRUST_IN_TRANSIT): int(Account.TRUST_BANK)})
     )
+    left = in_their_place(
+        left.select(list(ledger.TARGETS)), owners, MoneyPlaces(since=places.since, told=told)
+    )
+    gone = left.filter(~pl.col("case_id").is_in(list(back)))
+    # What left with the opening balance and came back by an entry passes from the one to the other.
+    came_back = [i for i, word in back.items() if word == PayoutReturn.Word.RETURNED]
+    passed = left.filter(
+        pl.col("case_id").is_in(came_back) & (pl.col("credit") == int(Account.TRUST_OPENING_BALANCE))
+    ).with_columns(debit=pl.lit(int(Account.TRUST_IN_TRANSIT), pl.Int16))
+    return pl.concat([gone, passed])
 
 
 def _posted(book: OpenBook) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from mahnwerk.records.models import (
     BankEntry,
     Case,
     Claim,
+    EntryRefund,
     EntryState,
     Fact,
     KnownPayer,
@@ -31,6 +32,7 @@ from mahnwerk.records.models import (
 from mahnwerk.usecases import clock, payout_returns
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import source_key
+from mahnwerk.usecases.entry_refunds import PAID_BACK
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
@@ -52,13 +54,19 @@ def explain(book: OpenBook) -> int:
     )
     payouts = _open_payouts(book)
     refunds = _open_refunds(book)
+    paid_back = _open_entry_refunds(book)
     wanted = {-payout.amount_cents for payout in payouts} | {-cents for cents in refunds}
+    wanted |= {-row.amount_cents for row in paid_back}
     if not wanted:
         return 0
     ids = [i for i, cents in unexplained.values_list("id", "amount_cents") if cents in wanted]
     count = 0
     for entry in bank_read.entries(book.tenant_id, entry_ids=ids):
-        count += _is_payout(book, entry, payouts) or _is_refund(book, entry, refunds)
+        count += (
+            _is_payout(book, entry, payouts)
+            or _pays_back(book, entry, paid_back)
+            or _is_refund(book, entry, refunds)
+        )
     return count
 
 
@@ -82,6 +90,32 @@ def names(entry: EntryRow, reference: str) -> bool:
     """Whether an entry bears a reference of ours, as end-to-end id or in its text."""
     told = bank.compact(" ".join(entry.texts[name] for name in ("end_to_end_id", "remittance")))
     return bank.compact(reference) in told
+
+
+def _open_entry_refunds(book: OpenBook) -> list[EntryRefund]:
+    """Refunds of money nobody placed that went to the bank and no entry is known for."""
+    told = BankEntry.objects.filter(tenant_id=book.tenant_id, reason=PAID_BACK, amount_cents__lt=0)
+    mine = EntryRefund.objects.filter(tenant_id=book.tenant_id, file__isnull=False, undone_on__isnull=True)
+    return list(mine.exclude(id__in=told.values("about_id")).order_by("ordered_on", "id"))
+
+
+def _pays_back(book: OpenBook, entry: EntryRow, rows: list[EntryRefund]) -> bool:
+    """By our reference; or, where the bank leaves it out, by the account the money came from."""
+    row = entry.row
+    same = [one for one in rows if (one.currency, -one.amount_cents) == (row.currency, row.amount_cents)]
+    named = [one for one in same if names(entry, one.end_to_end_id)]
+    near = [
+        one
+        for one in same
+        if one.person_id == row.payer_id
+        and one.ordered_on <= row.booked_on <= one.ordered_on + NEAR
+        and entry.creditor_id in (None, one.creditor_id)
+    ]
+    if not named and not near:
+        return False
+    chosen = (named or near)[0]
+    rows.remove(chosen)
+    return _explained(book, entry, reason=PAID_BACK, about_id=chosen.id)
 
 
 def _open_refunds(book: OpenBook) -> Mapping[int, list[Fact]]:
@@ -120,11 +154,15 @@ def _is_refund(book: OpenBook, entry: EntryRow, refunds: Mapping[int, list[Fact]
 
 
 def cases_meant(book: OpenBook, entry: EntryRow, case_ids: Sequence[int]) -> set[int]:
-    """Of some cases those the entry names, by a reference or an invoice, or whose payer it is about."""
+    """Of some cases those the entry names, by a reference or an invoice, or whose payer it is about; never
+    one of another creditor than the account's."""
     told = bank.compact(" ".join(entry.texts[name] for name in ("end_to_end_id", "remittance")))
-    mine = {"tenant_id": book.tenant_id, "case_id__in": list(case_ids)}
+    cases = Case.objects.filter(tenant_id=book.tenant_id, id__in=list(case_ids))
+    if entry.creditor_id is not None:
+        cases = cases.filter(creditor_id=entry.creditor_id)
+    mine = {"tenant_id": book.tenant_id, "case_id__in": [case.id for case in cases]}
     words: list[tuple[int, str]] = []
-    for case in Case.objects.filter(tenant_id=book.tenant_id, id__in=list(case_ids)):
+    for case in cases:
         words += [(case.id, case.case_reference), (case.id, case.rf_reference)]
     words += Claim.objects.filter(**mine).values_list("case_id", "invoice_number")
     found = {

@@ -9,19 +9,24 @@ from typing import Final
 
 from django.db import transaction
 
-from mahnwerk.records import bank, bank_read
+from mahnwerk.records import bank, bank_ledger, bank_read
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankAccount, BankEntry, Case, Claim, EntryState, MatchProposal
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, lift_hold
 from mahnwerk.usecases.bank_matching import match_open
+from mahnwerk.usecases.bank_reopening import REASON, is_open_again, reopen
 from mahnwerk.usecases.cases import case_id_of
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
 AGE_MAX_DAYS: Final = 5
 """Money nobody has placed for longer than this needs somebody today. Policy."""
+
+WRONG: Final = (
+    "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER; then answer again."
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,13 @@ class Answered:
 
 
 def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
-    """All entries that are not placed, the oldest first."""
+    """All entries that are not placed, and those whose fact was declared void, the oldest first."""
     day = on or clock.today()
     waiting = (EntryState.PROPOSED.value, EntryState.SUSPENSE.value)
+    again = bank_ledger.declared_void(book.tenant_id)
     rows = bank_read.entries(book.tenant_id, states=waiting)
+    rows += bank_read.entries(book.tenant_id, entry_ids=again) if again else []
+    rows.sort(key=lambda entry: (entry.row.booked_on, entry.row.entry_no))
     proposals = bank_read.proposals(book.tenant_id, [entry.row.id for entry in rows])
     claim_ids = {i for one in proposals.values() for i in [*one.claim_ids, *one.runner_up_claim_ids]}
     invoices = dict(Claim.objects.filter(id__in=claim_ids).values_list("id", "invoice_number"))
@@ -81,7 +89,7 @@ def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
         question = {
             "entry": row.entry_no,
             "account": accounts[row.account_id],
-            "state": row.state,
+            "state": str(EntryState.SUSPENSE) if row.state == EntryState.BOOKED else row.state,
             "booked_on": row.booked_on,
             "value_on": row.value_on,
             "age_days": age,
@@ -91,7 +99,7 @@ def suspense(book: OpenBook, on: dt.date | None = None) -> list[Question]:
             "kind": row.kind,
             "payer": entry.texts["name"],
             "text": entry.texts["remittance"],
-            "reason": row.reason,
+            "reason": REASON if row.state == EntryState.BOOKED else row.reason,
         }
         if one is not None:
             question |= {
@@ -118,11 +126,11 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
     entry = _open_entry(book, entry_no)
     proposal = MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).first()
     entries = [entry]
-    if case:
-        case_id, claim_ids, designated = case_id_of(book, case), [], False
-    elif invoices:
-        case_id, claim_ids = _claims(book, entry, invoices)
+    if invoices:
+        case_id, claim_ids = _claims(book, entry, invoices, case_id_of(book, case) if case else None)
         designated = True
+    elif case:
+        case_id, claim_ids, designated = case_id_of(book, case), [], False
     elif proposal is not None:
         case_id, claim_ids = int(proposal.case_id), list(proposal.claim_ids)
         designated = "case_named" not in proposal.reasons
@@ -133,6 +141,8 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
             f"entry {entry_no}: nothing is proposed for it.", "Name the invoice with --claim, or --case."
         )
     target = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
+    for one in entries:
+        _check_creditor(one, target)
     if target.currency != entry.row.currency:
         raise BadInput(
             f"entry {entry_no} is in {entry.row.currency}, {target.case_reference} in {target.currency}.",
@@ -141,6 +151,7 @@ def confirm(book: OpenBook, entry_no: int, *, invoices: Sequence[str] = (), case
     discount = proposal is not None and not invoices and "discount_taken" in proposal.reasons
     booking = Booking(entries, case_id, claim_ids, designated, bool(discount), is_confirmed=True)
     with transaction.atomic():
+        _take_off(book, entry)
         if not book_payment(book, booking):
             raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
         note(book, "match_confirm", case_id=case_id, detail={"entries": [e.row.entry_no for e in entries]})
@@ -182,6 +193,7 @@ def ignore(book: OpenBook, entry_no: int) -> Answered:
     """
     entry = _open_entry(book, entry_no)
     with transaction.atomic():
+        _take_off(book, entry)
         if not bank.settle(book.tenant_id, entry.row.id, EntryState.IGNORED, reason="by_hand"):
             raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
         lift_hold(book, entry.row)
@@ -220,6 +232,8 @@ def place(book: OpenBook, entry_no: int, what: str) -> Answered:
     unexplained = [*bank.OPEN, EntryState.OUTGOING]
     state = EntryState.IGNORED if row.amount_cents > 0 else EntryState.OUTGOING
     with transaction.atomic():
+        if is_open_again(book, found[0]):
+            _take_off(book, found[0])
         changed = BankEntry.objects.filter(
             tenant_id=book.tenant_id, id=row.id, state__in=unexplained, about_id=None, case_id=None
         ).update(state=state, reason=what)
@@ -227,7 +241,7 @@ def place(book: OpenBook, entry_no: int, what: str) -> Answered:
             raise BadInput(
                 f"entry {entry_no} is {row.state}{f' ({row.reason})' if row.reason else ''}: nothing is open "
                 "about it.",
-                "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+                WRONG,
             )
         lift_hold(book, row)
         MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
@@ -239,10 +253,10 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
     found = bank_read.entries(book.tenant_id, entry_no=entry_no)
     if not found:
         raise NotFound(f"there is no bank entry {entry_no}.", "See `mahnwerk bank suspense`.")
-    if found[0].row.state not in bank.OPEN:
+    if found[0].row.state not in bank.OPEN and not is_open_again(book, found[0]):
         raise BadInput(
             f"entry {entry_no} is {found[0].row.state}: nothing is open about it.",
-            "A payment booked wrongly is undone by: mahnwerk fact add CASE voided --voids NUMBER.",
+            WRONG,
         )
     if found[0].row.amount_cents <= 0:
         raise BadInput(
@@ -252,20 +266,48 @@ def _open_entry(book: OpenBook, entry_no: int) -> EntryRow:
     return found[0]
 
 
-def _claims(book: OpenBook, entry: EntryRow, invoices: Sequence[str]) -> tuple[int, list[int]]:
-    claims = Claim.objects.filter(tenant_id=book.tenant_id, invoice_number__in=list(invoices))
-    if entry.creditor_id is not None:
-        claims = claims.filter(creditor_id=entry.creditor_id)
-    by_number = {claim.invoice_number: claim for claim in claims}
-    missing = [number for number in invoices if number not in by_number]
-    if missing:
-        raise NotFound(
-            f"there is no invoice {', '.join(missing)} of this account's creditor.", "Check the number."
+def _take_off(book: OpenBook, entry: EntryRow) -> None:
+    """Before an answer: an entry that is a question again leaves the fact that was declared void."""
+    if entry.row.state == EntryState.BOOKED and not reopen(book, entry):
+        raise BadInput(f"entry {entry.row.entry_no} was placed by somebody else meanwhile.")
+
+
+def _check_creditor(entry: EntryRow, case: Case) -> None:
+    """Money on the account of one creditor pays no claim of another; the operator's account is for all."""
+    if entry.creditor_id not in (None, case.creditor_id):
+        raise BadInput(
+            f"entry {entry.row.entry_no} is money on the account of another creditor than the one of "
+            f"{case.case_reference}.",
+            "Money goes to whose it is: pay it back to the payer, or pass it on and record it there.",
         )
-    cases = {claim.case_id for claim in by_number.values()}
-    if len(cases) != 1:
+
+
+def _claims(
+    book: OpenBook, entry: EntryRow, invoices: Sequence[str], case_id: int | None
+) -> tuple[int, list[int]]:
+    """The one case that has all these invoices, and their claims."""
+    found = Claim.objects.filter(tenant_id=book.tenant_id, invoice_number__in=list(invoices))
+    if entry.creditor_id is not None:
+        found = found.filter(creditor_id=entry.creditor_id)
+    if case_id is not None:
+        found = found.filter(case_id=case_id)
+    by_case: dict[int, dict[str, int]] = {}
+    for claim in found:
+        by_case.setdefault(claim.case_id, {})[claim.invoice_number] = claim.id
+    known = {number for numbers in by_case.values() for number in numbers}
+    missing = [number for number in invoices if number not in known]
+    if missing:
+        whose = "case" if case_id is not None else "account's creditor"
+        raise NotFound(f"there is no invoice {', '.join(missing)} of this {whose}.", "Check the number.")
+    whole = [one for one, numbers in by_case.items() if numbers.keys() == set(invoices)]
+    if not whole:
         raise BadInput(
             "these invoices belong to different debtors; one payment is booked on one case.",
             "Name the invoices of one debtor; a surplus stays that debtor's credit.",
         )
-    return cases.pop(), [by_number[number].id for number in dict.fromkeys(invoices)]
+    if len(whole) > 1:
+        raise BadInput(
+            f"{', '.join(invoices)}: several creditors have an invoice of this number.",
+            "Add --case: the case whose invoice is meant.",
+        )
+    return whole[0], [by_case[whole[0]][number] for number in dict.fromkeys(invoices)]

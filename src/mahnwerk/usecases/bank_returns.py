@@ -77,7 +77,7 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
                 "source_key": source_key(row, "charge"),
             }
         )
-    told += _discounts_lost(book, row, original)
+    told += discounts_lost(book, row, original)
     with transaction.atomic():
         if not bank.lock(book.tenant_id, [row.id]):
             return False
@@ -104,7 +104,7 @@ def _only_claim(book: OpenBook, original: Original) -> int | None:
     return int(named[0]) if len(named) == 1 else None
 
 
-def _discounts_lost(book: OpenBook, row: BankEntry, original: Original) -> list[dict[str, Any]]:
+def discounts_lost(book: OpenBook, row: BankEntry, original: Original) -> list[dict[str, Any]]:
     """Counter-facts for discounts recorded with the payment: who did not pay took none."""
     case = {"tenant_id": book.tenant_id, "case_id": original.case_id}
     named = Designation.objects.filter(**case, fact_no=original.fact_no).values("claim_id")

@@ -17,6 +17,7 @@ from mahnwerk.records.models import (
     BankEntry,
     Case,
     Claim,
+    EntryRefund,
     KnownPayer,
     MatchProposal,
     Payer,
@@ -62,7 +63,10 @@ def find(book: OpenBook, case_ids: Sequence[int], people: Sequence[dict[str, Any
     days = list(own.values_list("booked_on", flat=True))
     days += BankEntry.objects.filter(id__in=traces.texts).values_list("booked_on", flat=True)
     traces.last_on = max(days, default=None)
-    traces.is_waiting = own.filter(state__in=bank.OPEN).exists()
+    leaving = EntryRefund.objects.filter(
+        tenant_id=book.tenant_id, person_id__in=traces.payers, file__isnull=True, undone_on__isnull=True
+    )
+    traces.is_waiting = own.filter(state__in=bank.OPEN).exists() or leaving.exists()
     return traces
 
 

@@ -40,6 +40,7 @@ TITLES: Final = {
     Entry.REFUND_BEYOND: "Erstattung über Guthaben",
     Entry.BANK_CHARGE: "Bankentgelt Rücklastschrift",
     Entry.MANAGED_SETTLED: "Ausgleich (Merkposten)",
+    Entry.WENT_BACK: "Rückfluss von Geld aus dem Anfangsbestand",
     Entry.PAYOUT_FEE: "Gebühr",
     Entry.PAYOUT_FEE_VAT: "Umsatzsteuer auf Gebühr",
     Entry.PAYOUT_PAID: "Auszahlung an Auftraggeber",

@@ -103,7 +103,8 @@ def settle(
 
     Guarantees
     ----------
-    The payment counts once: told again, or settled again, it is known.
+    The payment counts once: told again, or settled again, it is known. What went back of it counts as well,
+    whether it was told before, with it or later; of a payment in another currency only all of it.
     """
     if bool(case) == bool(ignore):
         raise BadInput("say either --case or --ignore.", 'provider settle EVENT --ignore "paid in the shop"')
@@ -113,6 +114,12 @@ def settle(
     case_id = case_id_of(book, case)
     target = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     movement = _payment_of(row)
+    if amount and movement.currency == target.currency:
+        raise BadInput(
+            f"the payment is in {movement.currency}, the currency of {target.case_reference}: it is worth "
+            "what it says.",
+            "Leave --amount out.",
+        )
     if amount:
         movement = replace(movement, amount_cents=_cents(amount), currency=target.currency)
     if movement.currency != target.currency:
@@ -124,11 +131,13 @@ def settle(
         providers.lock(chosen)
         _check_open(book, row)
         link = _paid_link(book, chosen, target, movement.amount_cents)
-        state, because = provider_movements.apply(chosen, replace(movement, link=link.public_id))
+        state, _ = provider_movements.apply(chosen, replace(movement, link=link.public_id))
         if state == provider_movements.KNOWN:
             raise BadInput(f"the payment {movement.payment_id} is booked already.", "provider payments")
-        providers.settle(chosen, row, state, because)
-        providers.apply_waiting(chosen, movement.payment_id)
+        ProviderEvent.objects.filter(id=row.id).update(payment_id=movement.payment_id)
+        # What was told with it, or waits for it, or could not be booked without it: all of it counts now.
+        providers.apply_waiting(chosen, movement.payment_id, SETTLED_BY_HAND)
+        row.refresh_from_db()
         detail = {"event": row.id, "what": "booked", "cents": movement.amount_cents}
         note(book, "provider_settle", case_id=case_id, detail=detail)
     return Settled(event_id, str(row.state), target.case_reference, movement.amount_cents, movement.currency)

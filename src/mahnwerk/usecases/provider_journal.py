@@ -12,6 +12,7 @@ from mahnwerk.kernel import ledger
 from mahnwerk.kernel.accounts import TRUST_ROLES, Entry
 from mahnwerk.kernel.money_places import MARKED, MoneyPlaces, in_their_place
 from mahnwerk.kernel.provider_ledger import PROVIDER_BALANCES, provider_targets
+from mahnwerk.records import bank_ledger as bank_records
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import journal as records
 from mahnwerk.records import load
@@ -50,7 +51,7 @@ def post(book: OpenBook, on: dt.date, places: MoneyPlaces, *, dry_run: bool) -> 
     told = provider_records.balances(book.tenant_id)
     owners = told.select("creditor_id", "currency", case_id="about_id")
     wanted = provider_targets(_balances(book, told, places))
-    # A settlement from before the first bank statement is in its opening balance.
+    # A settlement from before the first bank statement is in its opening balance, unless an entry shows it.
     wanted = in_their_place(wanted, owners, MoneyPlaces(since=places.since))
     new = (
         ledger.corrections(wanted, posted.select(list(ledger.POSTINGS)))
@@ -68,7 +69,9 @@ def _balances(book: OpenBook, told: pl.DataFrame, places: MoneyPlaces) -> pl.Dat
     trusted = [i for i, role in roles.items() if role in TRUST_ROLES]
     of_payments = [kind.value for kind in (BalanceKind.PAYMENT, BalanceKind.REFUND, BalanceKind.RETURNED)]
     is_payout = pl.col("kind") == BalanceKind.PAYOUT.value
-    by_bank = is_payout & (pl.col("moved_on") >= pl.col("from_on")).fill_null(False)
+    shown = bank_records.told_about(book.tenant_id, ("settlement",))
+    is_shown = pl.col("about_id").is_in(list(shown))
+    by_bank = is_payout & (is_shown | (pl.col("moved_on") >= pl.col("from_on")).fill_null(False))
     return (
         told.join(places.since, on="creditor_id", how="left")
         .with_columns(

@@ -13,12 +13,20 @@ provider's names for it, so a message told twice, or late, changes nothing. From
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any, Final
 
 from mahnwerk.frames import FactKind
 from mahnwerk.gateways.payments import Movement, MovementKind
 from mahnwerk.records import facts as fact_records
-from mahnwerk.records.models import Case, PayLink, PaymentIntent, ProviderAccount, ProviderPayment
+from mahnwerk.records.models import (
+    Case,
+    PayLink,
+    PaymentIntent,
+    ProviderAccount,
+    ProviderEvent,
+    ProviderPayment,
+)
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.failpoints import reached
 
@@ -61,10 +69,25 @@ def apply(account: ProviderAccount, movement: Movement) -> tuple[str, str]:
     if payment is None:
         return WAITING, "payment_not_known"
     if payment.currency != movement.currency:
-        return UNMATCHED, "currency"
+        if movement.amount_cents != _paid_in(payment, movement.currency):
+            return UNMATCHED, "currency"
+        # All of what a person valued went back: it is worth what it was.
+        movement = replace(movement, amount_cents=payment.amount_cents, currency=payment.currency)
     if movement.kind in (MovementKind.RETURNED, MovementKind.REINSTATED):
         return _returned(payment, movement)
     return _refunded(payment, movement)
+
+
+def _paid_in(payment: ProviderPayment, currency: str) -> int | None:
+    """What was paid in another currency, where a person said what it is worth in the case's."""
+    events = ProviderEvent.objects.filter(
+        tenant_id=payment.tenant_id, account_id=payment.account_id, payment_id=payment.payment_id
+    )
+    for movements in events.order_by("id").values_list("movements", flat=True):
+        for told in movements:
+            if (told["kind"], told["currency"]) == (MovementKind.PAID.value, currency):
+                return int(told["amount_cents"])
+    return None
 
 
 def _paid(account: ProviderAccount, movement: Movement) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -255,13 +255,15 @@ def _follow_status(account: ProviderAccount, event: ProviderEvent) -> bool:
     return True
 
 
-def apply_waiting(account: ProviderAccount, payment_id: str) -> int:
+def apply_waiting(
+    account: ProviderAccount, payment_id: str, states: Collection[str] = (EventRow.State.WAITING,)
+) -> int:
     """Apply the events that waited for this payment; call it in a transaction that locked the account."""
     rows = EventRow.objects.filter(
         tenant_id=account.tenant_id,
         account_id=account.id,
         payment_id=payment_id,
-        state=EventRow.State.WAITING,
+        state__in=states,
     )
     count = 0
     for row in rows.order_by("id"):

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -19,8 +20,18 @@ from mahnwerk.kernel.target_days import target_days_after
 from mahnwerk.records import bank, crypto, load
 from mahnwerk.records import refunds as records
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, Case, Creditor, EntryState, Fact, Refund, RefundFile, Tenant
-from mahnwerk.usecases import clock, refunds
+from mahnwerk.records.models import (
+    BankEntry,
+    Case,
+    Creditor,
+    EntryRefund,
+    EntryState,
+    Fact,
+    Refund,
+    RefundFile,
+    Tenant,
+)
+from mahnwerk.usecases import clock, entry_refunds, refunds
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import decided, viewing_day
 from mahnwerk.usecases.direct_debits import creditor_of
@@ -29,6 +40,8 @@ from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 TEXTS = {"de": "Erstattung Ihres Guthabens, Vorgang {}", "en": "Refund of your credit, case {}"}
+
+ENTRY_TEXT = "Rückzahlung Ihrer Zahlung vom {:%d.%m.%Y}, die wir nicht zuordnen können"
 
 
 @dataclass(frozen=True)
@@ -75,9 +88,11 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Refu
             currency="EUR",
         )
         chosen, skipped = _payable(book, list(waiting.order_by("end_to_end_id")), day)
-        if chosen:
-            made = _record(book, creditor, chosen, day)
-            detail = {"message_id": made.message_id, "refunds": len(chosen)}
+        entries, more = _entries_payable(book, creditor)
+        skipped += more
+        if chosen or entries:
+            made = _record(book, creditor, chosen, entries, day)
+            detail = {"message_id": made.message_id, "refunds": len(chosen) + len(entries)}
             note(book, "refund_file", on=day, detail=detail)
             reached("refund file recorded")
             return _view(book, made, is_new=True, skipped=skipped)
@@ -89,7 +104,7 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Refu
             + (f" ({'; '.join(skipped)})." if skipped else "."),
             "`mahnwerk refund order CASE` first; `mahnwerk refund list` shows the credits.",
         )
-    undone = found.refunds.filter(undone_on__isnull=False).values_list("end_to_end_id", flat=True)
+    undone = [row.end_to_end_id for row in _all(found) if row.undone_on is not None]
     if undone:
         raise BadInput(
             f"{found.message_id} is not handed out again: {', '.join(undone)} came to nothing and may be "
@@ -123,12 +138,34 @@ def _payable(book: OpenBook, waiting: list[Refund], day: dt.date) -> tuple[list[
     return chosen, skipped
 
 
-def _record(book: OpenBook, creditor: Creditor, chosen: list[Refund], day: dt.date) -> RefundFile:
+def _entries_payable(book: OpenBook, creditor: Creditor) -> tuple[list[EntryRefund], list[str]]:
+    """Refunds of money nobody placed that may leave now, and why others may not."""
+    waiting = EntryRefund.objects.filter(
+        tenant_id=book.tenant_id, creditor_id=creditor.id, file__isnull=True, undone_on__isnull=True
+    )
+    chosen, skipped = [], []
+    for row in waiting.select_related("entry").order_by("end_to_end_id"):
+        if records.bank_details(row) is None:
+            skipped.append(f"{row.end_to_end_id}: the payer was erased")
+        else:
+            chosen.append(row)
+    return chosen, skipped
+
+
+def _all(file: RefundFile) -> list[Refund | EntryRefund]:
+    """The refunds of a file, in the order of its transfers."""
+    entries = file.entry_refunds.select_related("entry").order_by("end_to_end_id")
+    return [*file.refunds.order_by("end_to_end_id"), *entries]
+
+
+def _record(
+    book: OpenBook, creditor: Creditor, chosen: list[Refund], entries: list[EntryRefund], day: dt.date
+) -> RefundFile:
     number = RefundFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
     tenant = Tenant.objects.get(id=book.tenant_id)
     message_id = f"MW-RF-{tenant.number}-{day:%Y%m%d}-{number:03d}"
     now = clock.now().replace(microsecond=0)
-    content = _bytes(book, creditor, message_id, day, now, chosen)
+    content = _bytes(book, creditor, message_id, day, now, [*chosen, *entries])
     made = RefundFile.objects.create(
         tenant_id=book.tenant_id,
         creditor_id=creditor.id,
@@ -138,6 +175,7 @@ def _record(book: OpenBook, creditor: Creditor, chosen: list[Refund], day: dt.da
         content_mark=crypto.keyed_hash(book.tenant_id, "refund file", content, length=32),
     )
     Refund.objects.filter(id__in=[row.id for row in chosen]).update(file_id=made.id)
+    EntryRefund.objects.filter(id__in=[row.id for row in entries]).update(file_id=made.id)
     return made
 
 
@@ -147,19 +185,25 @@ def _bytes(
     message_id: str,
     day: dt.date,
     at: dt.datetime,
-    chosen: Sequence[Refund],
+    chosen: Sequence[Refund | EntryRefund],
 ) -> bytes:
     """The file, from the refunds alone: the same refunds give the same bytes."""
     cases = {
         row.id: row
-        for row in Case.objects.filter(tenant_id=book.tenant_id, id__in=[row.case_id for row in chosen])
+        for row in Case.objects.filter(
+            tenant_id=book.tenant_id, id__in=[row.case_id for row in chosen if isinstance(row, Refund)]
+        )
     }
     transfers = []
     for row in chosen:
         details = records.bank_details(row)
         if details is None:
             raise BadInput(f"{message_id}: a person of this file was erased.", "It cannot be made again.")
-        case = cases[row.case_id]
+        if isinstance(row, Refund):
+            case = cases[row.case_id]
+            text = TEXTS.get(case.language, TEXTS["de"]).format(case.case_reference)
+        else:
+            text = ENTRY_TEXT.format(row.entry.booked_on)
         transfers.append(
             Transfer(
                 end_to_end_id=row.end_to_end_id,
@@ -167,7 +211,7 @@ def _bytes(
                 name=details["name"],
                 iban=details["iban"],
                 execute_on=target_days_after(day, 1),
-                text=TEXTS.get(case.language, TEXTS["de"]).format(case.case_reference),
+                text=text,
             )
         )
     try:
@@ -179,7 +223,7 @@ def _bytes(
 
 
 def _view(book: OpenBook, row: RefundFile, *, is_new: bool, skipped: list[str]) -> RefundFileView:
-    rows = list(row.refunds.order_by("end_to_end_id"))
+    rows = _all(row)
     creditor = Creditor.objects.get(tenant_id=book.tenant_id, id=row.creditor_id)
     content = _bytes(book, creditor, row.message_id, row.made_on, row.recorded_at, rows)
     if crypto.keyed_hash(book.tenant_id, "refund file", content, length=32) != bytes(row.content_mark):
@@ -216,7 +260,7 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
     file = RefundFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
     if file is None:
         raise BadInput(f"{path}: reports on file {message_id!r}, which is no refund file of this book.")
-    rows = {row.end_to_end_id: row for row in file.refunds.all()}
+    rows = {row.end_to_end_id: row for row in _all(file)}
     refused = known = 0
     unknown: list[str] = []
     executed: list[str] = []
@@ -229,15 +273,23 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
                 unknown.append(name)
             elif _has_left(book, rows[name]):
                 executed.append(name)
-            elif refunds.undo(book, rows[name], status.reason, day):
+            elif _undo(book, rows[name], status.reason, day):
                 refused += 1
             else:
                 known += 1
     return StatusTaken(message_id, refused, known, unknown, executed)
 
 
-def _has_left(book: OpenBook, row: Refund) -> bool:
+def _undo(book: OpenBook, row: Refund | EntryRefund, reason: str, on: dt.date) -> bool:
+    if isinstance(row, Refund):
+        return refunds.undo(book, row, reason, on)
+    return entry_refunds.undo(book, row, reason, on)
+
+
+def _has_left(book: OpenBook, row: Refund | EntryRefund) -> bool:
     """Whether a bank statement shows the transfer."""
+    if isinstance(row, EntryRefund):
+        return entry_refunds.transfer_of(book, row) is not None
     return BankEntry.objects.filter(
         tenant_id=book.tenant_id, case_id=row.case_id, fact_no=row.fact_no, amount_cents__lt=0
     ).exists()
@@ -248,16 +300,24 @@ def came_back(book: OpenBook, entry: EntryRow) -> bool:
 
     False, and nothing happens, if it names none, or one that came back before: a person must look.
     """
-    name = entry.texts["end_to_end_id"]
-    row = Refund.objects.filter(tenant_id=book.tenant_id, end_to_end_id=name, file__isnull=False).first()
+    mine = {
+        "tenant_id": book.tenant_id,
+        "end_to_end_id": entry.texts["end_to_end_id"],
+        "file__isnull": False,
+    }
+    row = Refund.objects.filter(**mine).first() or EntryRefund.objects.filter(**mine).first()
     if row is None or (row.amount_cents, row.currency) != (entry.row.amount_cents, entry.row.currency):
         return False
     on = max(entry.row.value_on, row.ordered_on)
+    became: dict[str, Any] = (
+        {"reason": "refund_back", "case_id": row.case_id, "fact_no": row.fact_no}
+        if isinstance(row, Refund)
+        else {"reason": entry_refunds.PAID_BACK, "about_id": row.id}
+    )
     with transaction.atomic():
-        if refunds.undo(book, row, entry.row.return_reason, on) and bank.settle(
-            book.tenant_id, entry.row.id, EntryState.IGNORED,
-            reason="refund_back", case_id=row.case_id, fact_no=row.fact_no,
-        ):  # fmt: skip
+        if _undo(book, row, entry.row.return_reason, on) and bank.settle(
+            book.tenant_id, entry.row.id, EntryState.IGNORED, **became
+        ):
             return True
         transaction.set_rollback(True)
     return False

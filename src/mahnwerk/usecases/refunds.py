@@ -64,6 +64,8 @@ class RefundView:
     undone_reason: str
     is_known: bool
     warnings: list[str]
+    entry: int | None = None
+    """Number of the bank entry, of a refund of money nobody placed; it has no case."""
 
 
 def credits(book: OpenBook, on: dt.date | None = None, *, creditor: str = "") -> list[Credit]:
@@ -196,7 +198,7 @@ def _account(
     if person is None or person.payload is None:
         raise BadInput(f"case {row.case_reference}: the person was erased.", "Nothing can be sent to them.")
     known = records.last_account(book.tenant_id, row.id) or _own_account(person)
-    known = known if known is not None and _is_iban(known["iban"]) else None
+    known = known if known is not None and is_iban(known["iban"]) else None
     wanted = iban.replace(" ", "").upper()
     if not wanted or (known is not None and wanted == known["iban"]):
         if known is None:
@@ -205,13 +207,14 @@ def _account(
                 "Name it with --iban and --name, and a second person with --approved-by.",
             )
         return known, {}
-    if not _is_iban(wanted):
+    if not is_iban(wanted):
         raise BadInput(f"case {row.case_reference}: the IBAN is not valid.", "Check its digits.")
     approval = four_eyes.second(book, approved_by, "refund: the account is not the one the money came from")
     return {"name": name or _name(person.payload), "iban": wanted}, approval
 
 
-def _is_iban(text: str) -> bool:
+def is_iban(text: str) -> bool:
+    """Whether an IBAN can be right."""
     try:
         IBAN(text)
     except SchwiftyException:
@@ -281,14 +284,15 @@ def _planned(
         ordered_on=day,
         state="planned",
         message_id="",
-        iban=_masked(account["iban"]),
+        iban=masked(account["iban"]),
         undone_reason="",
         is_known=False,
         warnings=warnings,
     )
 
 
-def _masked(iban: str) -> str:
+def masked(iban: str) -> str:
+    """An IBAN as people are shown it."""
     return f"{iban[:4]}…{iban[-4:]}" if iban else ""
 
 
@@ -361,7 +365,7 @@ def view(
         ordered_on=row.ordered_on,
         state="undone" if row.undone_on else "in_file" if row.file_id else "ordered",
         message_id=row.file.message_id if row.file else "",
-        iban=_masked(details["iban"] if details else ""),
+        iban=masked(details["iban"] if details else ""),
         undone_reason=row.undone_reason,
         is_known=is_known,
         warnings=warnings or [],

@@ -52,7 +52,7 @@ from mahnwerk.records.models.providers import (
     ProviderPayment,
     ProviderRefund,
 )
-from mahnwerk.records.models.refunds import Refund, RefundFile
+from mahnwerk.records.models.refunds import EntryRefund, Refund, RefundFile
 from mahnwerk.records.models.runs import AuditEntry, Decision, ImportedFile, Run, RunChunk
 from mahnwerk.records.models.tenants import Creditor, Feed, Mandate, Tenant
 
@@ -75,6 +75,7 @@ __all__ = [
     "DebitStatus",
     "Decision",
     "Designation",
+    "EntryRefund",
     "EntryState",
     "Fact",
     "Feed",

@@ -1,4 +1,4 @@
-"""Money paid back to debtors by bank transfer: each refund once, with the file it left in."""
+"""Money paid back by bank transfer, to debtors or to whoever's it is: each refund once, with its file."""
 
 from __future__ import annotations
 
@@ -54,4 +54,41 @@ class Refund(models.Model):
             models.UniqueConstraint(fields=["tenant", "case", "reference"], name="refunds_reference"),
             models.UniqueConstraint(fields=["tenant", "end_to_end_id"], name="refunds_end_to_end_id"),
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="refunds_amount_above_zero"),
+        )
+
+
+class EntryRefund(models.Model):
+    """Money nobody placed, paid back: the whole of a bank entry, at most one refund of it in force.
+
+    The account opens with the payer's key only.
+    """
+
+    id = IdField()
+    tenant = link("records.Tenant")
+    creditor = link("records.Creditor")  # in whose file it leaves
+    entry = link("records.BankEntry")
+    file = link("records.RefundFile", null=True, related_name="entry_refunds")
+    person_id = models.BigIntegerField()  # the payer
+    end_to_end_id = models.CharField(max_length=35)
+    amount_cents = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    ordered_on = models.DateField()
+    payload = models.BinaryField()  # account holder and IBAN, encrypted
+    undone_on = models.DateField(null=True)  # the bank refused it, or the money came back
+    undone_reason = models.CharField(max_length=10, blank=True, default="")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "entry_refunds"
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "id"], name="entry_refunds_tenant_id"),
+            models.UniqueConstraint(fields=["tenant", "end_to_end_id"], name="entry_refunds_end_to_end_id"),
+            models.UniqueConstraint(
+                fields=["tenant", "entry"],
+                condition=models.Q(undone_on__isnull=True),
+                name="entry_refunds_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_cents__gt=0), name="entry_refunds_amount_above_zero"
+            ),
         )
