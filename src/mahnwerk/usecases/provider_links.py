@@ -8,6 +8,7 @@ provider is asked under that key as often as it takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ from mahnwerk.records.models import (
     PaymentIntent,
     ProviderAccount,
 )
-from mahnwerk.usecases import clock, letter_links, provider_accounts
+from mahnwerk.usecases import clock, letter_links, pay_presses, provider_accounts
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided
 from mahnwerk.usecases.errors import BadInput, NotFound, Refused, UnsafeStart
@@ -56,19 +57,41 @@ class LinkMade:
 
 
 @dataclass(frozen=True)
+class Payee:
+    """Who asks for the money, where else it can be sent, and whom to call; "" = not told.
+
+    `client`: whose claim it is, where an agency or a marketplace asks.
+    """
+
+    name: str
+    client: str
+    account_holder: str
+    iban: str
+    rf_reference: str
+    contact_person: str
+    phone: str
+    email: str
+    hours: str
+
+
+@dataclass(frozen=True)
 class PayPage:
-    """What the pay page shows: nobody's name but the creditor's.
+    """What the pay page shows: nobody's name but the creditor's and his people's.
 
     `state` is open, processing (a payment is under way), settled (nothing is open, or the case is closed), or
-    paused (something is open, but it is not asked for: it is disputed, say).
+    paused (something is open, but it is not asked for: it is disputed, say). `amount_cents` is what a letter
+    of the day `as_of` would ask for; `provider` is the name payers know.
     """
 
     public_id: str
-    creditor: str
+    case_reference: str
+    payee: Payee
     amount_cents: int
     currency: str
+    as_of: date
     language: str
     state: str
+    provider: str
     checkout_hosts: tuple[str, ...]
 
 
@@ -145,15 +168,30 @@ def page(public_id: str) -> PayPage:
     is_processing = pay_link.intents.filter(state=PaymentIntent.State.PROCESSING).exists()
     state = "processing" if is_processing else "open" if cents else "settled" if is_settled else "paused"
     account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
-    hosts = provider_accounts.gateway(account).checkout_hosts
     return PayPage(
         public_id,
-        Creditor.objects.values_list("name", flat=True).get(tenant_id=book.tenant_id, id=row.creditor_id),
+        row.case_reference,
+        _payee(row),
         cents,
         pay_link.currency,
+        clock.today(),
         row.language,
         state,
-        tuple(sorted(hosts)),
+        provider_accounts.PROVIDERS[account.provider].title,
+        tuple(sorted(provider_accounts.gateway(account).checkout_hosts)),
+    )
+
+
+def _payee(case: Case) -> Payee:
+    creditor = Creditor.objects.get(tenant_id=case.tenant_id, id=case.creditor_id)
+    told = creditor.profile
+    return Payee(
+        name=creditor.name,
+        client=str((told.get("client") or {}).get("name") or ""),
+        account_holder=str(told.get("account_holder") or ""),
+        iban=creditor.iban,
+        rf_reference=case.rf_reference,
+        **{name: str(told.get(name) or "") for name in ("contact_person", "phone", "email", "hours")},
     )
 
 
@@ -185,8 +223,11 @@ def checkout_url(public_id: str) -> str:
         No such link.
     NotPayable
         Nothing is open, a payment is under way, or the provider cannot be reached now; trying again is safe.
+    TooOften
+        Pressed too often; nothing was written or asked.
     """
     book, pay_link = _find(public_id)
+    pay_presses.of_link(pay_link)
     cents = payable_cents(book, pay_link)
     if not cents:
         raise NotPayable("There is nothing to pay.")
@@ -224,6 +265,7 @@ def _intent(book: OpenBook, pay_link: PayLink, cents: int) -> PaymentIntent:
 def _ask(book: OpenBook, pay_link: PayLink, intent: PaymentIntent) -> str:
     """Ask the provider for the checkout under the intent's key; a time-out leaves it unknown."""
     account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
+    pay_presses.of_account(account)
     gateway = provider_accounts.gateway(account)
     request = _request(account, pay_link, intent)
     reached("before checkout")
