@@ -7,15 +7,13 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from django.test import Client
+from tests.api.web_servers import web_server
 from tests.gateways.provider_server import Simulator
 from tests.usecases.provider_worlds import World, make_world, set_environment
 
@@ -122,11 +120,11 @@ def test_every_pay_page_says_its_language_and_what_it_is(
         assert found
         return answer.status_code, found[1], above[1]
 
-    assert heading(f"/pay/{link}") == (200, "de", "Zahlung")
+    assert heading(f"/pay/{link}") == (200, "de", "Zahlung an shop GmbH")
     assert heading("/pay/x") == (404, "de", "Link nicht gefunden")
     assert heading("/pay/x", accept_language="fr-FR,en-GB;q=0.8,de;q=0.5") == (404, "en", "Link not found")
     Case.objects.filter(id=world.case_id).update(language="en")
-    assert heading(f"/pay/{link}") == (200, "en", "Payment")
+    assert heading(f"/pay/{link}") == (200, "en", "Payment to shop GmbH")
     assert heading(f"/pay/{link}/cancelled") == (200, "en", "Payment cancelled")
     assert heading(f"/pay/{link}/nowhere", accept_language="de") == (404, "en", "Link not found")
     assert "€2" in client.get(f"/pay/{link}").content.decode()
@@ -165,28 +163,6 @@ def test_a_provider_that_is_away_is_said_so_and_trying_again_is_safe(world: Worl
     assert answer.status_code == 503 and "noch einmal" in answer.content.decode()
     assert client.post(f"/pay/{link}").status_code == 303
     assert len(world.simulator.payments) == 1
-
-
-@contextmanager
-def web_server() -> Iterator[int]:
-    """The real entry point behind a server with a thread per request."""
-    from mahnwerk.site.wsgi import application
-
-    class Server(ThreadingMixIn, WSGIServer):
-        daemon_threads = True
-        request_queue_size = 128  # all senders knock at once; none is to be refused at the door
-
-    class Quiet(WSGIRequestHandler):
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Quiet."""
-
-    server = make_server("127.0.0.1", 0, application, Server, Quiet)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -84,11 +84,15 @@ class Simulator:
     balance: list[dict[str, Any]] = field(default_factory=list)  # changes of our balance, in order
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)  # idempotency key → answer
     requests: list[tuple[str, str, str]] = field(default_factory=list)
-    fail: list[str] = field(default_factory=list)  # before | after | 500 | redirect | 429, one per request
+    fail: list[str] = field(default_factory=list)
+    """One per request: "", before, after, 500, 429, redirect, or garbled: done, but the answer is no JSON."""
     is_down: bool = False
+    refuse: bool = False  # the key was revoked
     now: dt.datetime = START
     host: str = ""
     effects: int = 0
+    emitted: int = 0
+    made: int = 0
     _server: ThreadingHTTPServer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,6 +110,10 @@ class Simulator:
 
     def tick(self, **span: float) -> None:
         self.now += dt.timedelta(**(span or {"minutes": 1}))
+
+    def forget(self, name: str) -> None:
+        """The provider knows a checkout no more: PayPal drops orders that nobody approved within hours."""
+        del self.payments[self.of(name).checkout_id]
 
     # --- what payers and banks do ---------------------------------------------------------------
 
@@ -128,6 +136,20 @@ class Simulator:
         else:
             self._emit(payment, "", None)
         return payment
+
+    def process(self, name: str) -> None:
+        """A direct debit is given at Stripe: the money comes days later, or not."""
+        payment = self.of(name)
+        self.tick()
+        payment.status = "processing"
+        self._emit(payment, "checkout.session.completed", self.session(payment))
+
+    def bounce(self, name: str) -> None:
+        """The direct debit failed before any money came."""
+        payment = self.of(name)
+        self.tick(days=3)
+        payment.status = "failed"
+        self._emit(payment, "checkout.session.async_payment_failed", self.session(payment))
 
     def _paid(self, payment: Payment) -> None:
         payment.status, payment.paid_at = "paid", self.now
@@ -237,7 +259,9 @@ class Simulator:
             amount_received=payment.amount if is_paid else 0,
             currency=payment.currency.lower(),
             metadata={"mahnwerk_link": payment.link, "mahnwerk_key": payment.key},
-            status="succeeded" if is_paid else "requires_payment_method",
+            status={"paid": "succeeded", "processing": "processing"}.get(
+                payment.status, "requires_payment_method"
+            ),
             latest_charge=charge if expanded or charge is None else charge["id"],
         )
 
@@ -248,9 +272,9 @@ class Simulator:
             id=payment.checkout_id,
             url=f"http://{self.host}/checkout/{payment.checkout_id}",
             client_reference_id=payment.link,
-            payment_intent=payment.payment_id if is_paid else None,
+            payment_intent=None if payment.status in ("open", "expired") else payment.payment_id,
             payment_status="paid" if is_paid else "unpaid",
-            status={"paid": "complete", "expired": "expired"}.get(payment.status, "open"),
+            status={"open": "open", "expired": "expired"}.get(payment.status, "complete"),
         )
 
     def stripe_refund(self, payment: Payment, refund: dict[str, Any]) -> dict[str, Any]:
@@ -378,7 +402,8 @@ class Simulator:
 
     def _emit(self, payment: Payment, kind: str, body: Any) -> None:
         events = self.events[payment.provider]
-        number = len(events) + 1
+        self.emitted += 1
+        number = self.emitted
         if payment.provider == "stripe":
             event = {"id": f"evt_{number:06d}", "type": kind, "data": {"object": copy.deepcopy(body)}}
             events.append(_filled(STRIPE["event"], **event, created=int(self.now.timestamp())))
@@ -561,7 +586,8 @@ class Simulator:
     def _new(
         self, provider: str, checkout: str, payment: str, link: str, key: str, amount: int, currency: str
     ) -> Payment:
-        number = f"{len(self.payments) + 1:08d}"
+        self.made += 1
+        number = f"{self.made:08d}"
         made = Payment(provider, checkout + number, payment + number, link, key, amount, currency)
         self.payments[made.checkout_id] = made
         return made
@@ -603,6 +629,8 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                 fault = simulator.fail.pop(0) if simulator.fail else "before" if simulator.is_down else ""
                 if fault == "before":
                     return self._drop()
+                if simulator.refuse:
+                    return self._say(401, {"error": {"type": "invalid_request_error"}})
                 if fault in ("500", "429"):
                     return self._say(int(fault), {"error": {"type": "api_error"}})
                 if fault == "redirect":
@@ -610,6 +638,8 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                 status, body = simulator.answer(self.command, self.path, self.headers, content)
                 if fault == "after":
                     return self._drop()
+                if fault == "garbled":
+                    return self._say(status, b"<html>Bad gateway</html>")
                 self._say(status, body)
             return None
 

@@ -14,6 +14,7 @@ INNER = [
     "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1",
     "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:7f00:1", "::127.0.0.1", "2002:7f00:1::",
     "2002:a00:1::1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2001:db8::1", "2001:0:53aa:64c:0:0:80ff:fffe",
+    "fec0::1", "fec0:0:0:ffff::1", "64:ff9b:1::7f00:1", "::ffff:0:127.0.0.1", "3fff::1", "5f00::1", "4000::1",
     "100::1", "not an address", "",
 ]  # fmt: skip
 """Addresses of machines that no stranger may make us talk to, in many forms."""

@@ -144,6 +144,7 @@ def test_stripes_published_samples() -> None:
             stripe.event_of(broken)
     for amount in (0, -1, True, 1.5, "100", None, 10**14):
         charge = {**samples["charge"], "captured": True, "amount": amount, "amount_captured": amount}
+        charge["payment_intent"] = "pi_1"
         with pytest.raises(WebhookForged):
             stripe.event_of({"id": "e", "type": "charge.succeeded", "data": {"object": charge}})
 

@@ -437,7 +437,7 @@ def test_secrets_come_from_the_environment_and_lie_encrypted(
 def test_a_link_asks_for_what_is_open_and_never_for_more(world: World) -> None:
     link = world.link("1000,00")
     page = provider_links.page(link)
-    assert page.creditor == "shop GmbH" and page.state == "open"
+    assert page.payee.name == "shop GmbH" and page.state == "open"
     assert page.amount_cents < 100_000
     assert world.link("1000,00") == link
     with pytest.raises(NotFound):

@@ -33,6 +33,8 @@ from mahnwerk.gateways.payments import (
     WebhookForged,
     cents,
     decimal_text,
+    each_event,
+    is_unanswered,
     link_id,
     text,
     timestamp,
@@ -186,7 +188,7 @@ class MollieProvider:
             headers["Idempotency-Key"] = key
         url = (self.account.api_base or BASE) + path
         answer = Outbound(HOSTS, self.account.loopback).request(method, url, headers=headers, content=content)
-        if answer.status >= 500 or answer.status == 409:
+        if is_unanswered(answer.status):
             raise AnswerUnknown(f"api.mollie.com: {answer.status}")
         if answer.status >= 400:
             raise ProviderRefused(f"mollie_{answer.status}", answer.status)
@@ -264,11 +266,10 @@ class MollieProvider:
         for kind, name in (("payments", "id"), ("refunds", "paymentId"), ("chargebacks", "paymentId")):
             for row in self._rows(kind, since):
                 touched[text(row.get(name))] = None
-        for payment_id in reversed(touched):
-            if PAYMENT_ID.fullmatch(payment_id):
-                yield event_of(self.fetch(payment_id))
+        names = ({"id": name} for name in reversed(touched) if PAYMENT_ID.fullmatch(name))
+        yield from each_event(names, lambda found: event_of(self.fetch(found["id"])), "resource")
 
-    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+    def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
         """Needs an organisation's access token; with a profile's key Mollie says no."""
         path = "balances/primary/transactions"
         yield from (balance_of(row) for row in self._rows("balance_transactions", since, path))

@@ -22,6 +22,8 @@ import httpx
 URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2000}")
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 IPV4_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
+DOCUMENTATION: Final = ipaddress.ip_network("3fff::/20")
 Resolve = Callable[[str], list[str]]
 
 
@@ -69,6 +71,8 @@ def is_public(text: str) -> bool:
             return False
         if inner is not None:
             return is_public(str(inner))
+        if address not in GLOBAL_UNICAST or address in DOCUMENTATION:
+            return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_loopback or address.is_unspecified
     )

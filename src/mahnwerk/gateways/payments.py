@@ -8,17 +8,20 @@ again with the same key has the effect once.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 CENTS_MAX: Final = 10**13
+UNANSWERED: Final = frozenset({408, 409, 425, 429})
+"""Besides 5xx: answers after which the same request, under the same key, must be asked again."""
 DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,2})?")
 
 
@@ -51,6 +54,11 @@ class ProviderRefused(Exception):  # noqa: N818 - an answer, not an accident
         super().__init__(f"{code} ({status})" if status else code)
         self.code = code
         self.status = status
+
+    @property
+    def is_gone(self) -> bool:
+        """The provider knows no such thing (any more)."""
+        return self.status in (404, 410) or self.code == "malformed_id"
 
 
 class WebhookForged(Exception):  # noqa: N818 - an answer, not an accident
@@ -142,7 +150,8 @@ class ProviderEvent:
     """One message of the provider.
 
     `movements` is what it tells by itself. `needs_fetch`: only the payment's state tells the whole.
-    `needs_capture`: the payer agreed, the money is taken by our asking for it.
+    `needs_capture`: the payer agreed, the money is taken by our asking for it. `unreadable`: which check
+    its content failed.
     """
 
     event_id: str
@@ -154,6 +163,7 @@ class ProviderEvent:
     movements: tuple[Movement, ...] = ()
     needs_fetch: bool = False
     needs_capture: bool = False
+    unreadable: str = ""
 
     def __post_init__(self) -> None:
         for value in (self.event_id, self.payment_id or "x", self.checkout_id or "x"):
@@ -163,7 +173,8 @@ class ProviderEvent:
     @property
     def is_about_money(self) -> bool:
         """Whether it can change anything here."""
-        return bool(self.movements or self.needs_fetch or self.needs_capture or self.status)
+        told = self.movements or self.needs_fetch or self.needs_capture or self.status
+        return bool(told or self.unreadable)
 
 
 @dataclass(frozen=True)
@@ -248,8 +259,8 @@ class PaymentProvider(Protocol):
     def list_events(self, since: dt.datetime) -> Iterator[ProviderEvent]:
         """Everything that happened since, oldest first, as the webhooks should have told it."""
 
-    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
-        """Every change of our balance with the provider since: payments, fees, settlements."""
+    def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
+        """Every change of our balance with the provider in that time: payments, fees, settlements."""
 
 
 @dataclass(frozen=True)
@@ -264,6 +275,31 @@ class AccountSettings:
     def api_base(self) -> str:
         """Scheme and host of the test server, or ""."""
         return f"http://{self.loopback}" if self.loopback else ""
+
+
+def is_unanswered(status: int) -> bool:
+    """Whether an HTTP status says neither yes nor no."""
+    return status >= 500 or status in UNANSWERED
+
+
+def each_event(
+    bodies: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], ProviderEvent], kind: str
+) -> Iterator[ProviderEvent]:
+    """The events of a listing, `kind` naming the field of their kind.
+
+    One that cannot be read is told as such, under its own name, and hides none of the others.
+    """
+    for body in bodies:
+        try:
+            yield read(body)
+        except WebhookForged as refusal:
+            name = text(body.get("id"))
+            name = (
+                name
+                if PROVIDER_ID.fullmatch(name)
+                else f"odd:{hashlib.sha256(repr(body).encode()).hexdigest()}"
+            )
+            yield ProviderEvent(name, text(body.get(kind))[:60] or "unknown", unreadable=refusal.code)
 
 
 def cents(value: object) -> int:

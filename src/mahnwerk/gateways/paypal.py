@@ -35,6 +35,8 @@ from mahnwerk.gateways.payments import (
     WebhookForged,
     cents,
     decimal_text,
+    each_event,
+    is_unanswered,
     link_id,
     text,
     timestamp,
@@ -52,6 +54,7 @@ CAPTURED: Final = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
 EVENTS: Final = (
     "CHECKOUT.ORDER.APPROVED",
     "PAYMENT.CAPTURE.COMPLETED",
+    "PAYMENT.CAPTURE.DECLINED",
     "PAYMENT.CAPTURE.DENIED",
     "PAYMENT.CAPTURE.PENDING",
     "PAYMENT.CAPTURE.REFUNDED",
@@ -176,6 +179,7 @@ def event_of(body: Mapping[str, Any]) -> ProviderEvent:
         status = {
             "PAYMENT.CAPTURE.COMPLETED": Status.PAID,
             "PAYMENT.CAPTURE.PENDING": Status.PROCESSING,
+            "PAYMENT.CAPTURE.DECLINED": Status.FAILED,
             "PAYMENT.CAPTURE.DENIED": Status.FAILED,
         }.get(kind)
         return ProviderEvent(
@@ -361,13 +365,13 @@ class PayPalProvider:
             parts = urlsplit(text(following[0].get("href"))) if following else urlsplit("")
             # Only path and query are taken: the host stays ours to choose.
             path = f"{parts.path}?{parts.query}" if parts.path.startswith("/v1/notifications/") else ""
-        yield from (event_of(body) for body in reversed(found))
+        yield from each_event(reversed(found), event_of, "event_type")
 
-    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+    def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
         """Needs the permission Transaction Search; PayPal lists up to 31 days at a time."""
         wanted = {
             "start_date": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "end_date": (since + dt.timedelta(days=31)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "end_date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "fields": "transaction_info",
             "page_size": 500,
         }
@@ -388,7 +392,7 @@ def _name(value: str) -> str:
 
 
 def _read(status: int, content: bytes) -> dict[str, Any]:
-    if status >= 500 or status == 409:
+    if is_unanswered(status):
         raise AnswerUnknown(f"api-m.paypal.com: {status}")
     if status >= 400:
         raise ProviderRefused(f"paypal_{status}", status)

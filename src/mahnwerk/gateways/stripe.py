@@ -32,7 +32,9 @@ from mahnwerk.gateways.payments import (
     Status,
     WebhookForged,
     WebhookStale,
+    each_event,
     header,
+    is_unanswered,
     link_id,
     text,
     timestamp,
@@ -40,6 +42,8 @@ from mahnwerk.gateways.payments import (
 
 WINDOW_SECONDS: Final = 300
 HOSTS: Final = frozenset({"api.stripe.com"})
+API_VERSION: Final = "2025-09-30.clover"
+"""Of what we ask; the endpoint at Stripe should be made with the same."""
 LINK: Final = "mahnwerk_link"
 KEY: Final = "mahnwerk_key"
 EVENTS: Final = (
@@ -62,6 +66,11 @@ EVENTS: Final = (
     "checkout.session.expired",
 )
 """What the endpoint at Stripe should be subscribed to."""
+ENDED: Final = {
+    "complete": {"requires_payment_method": Status.FAILED, "requires_action": Status.PROCESSING},
+    "expired": {"requires_payment_method": Status.EXPIRED, "requires_action": Status.EXPIRED},
+}
+"""Status of a checkout → what a payment that waits for the payer is then: nobody can go on with it there."""
 REFUND_STATUS: Final = {"succeeded": "done", "failed": "failed", "canceled": "failed"}
 
 
@@ -153,6 +162,8 @@ def event_of(body: Mapping[str, Any]) -> ProviderEvent:
     if not isinstance(found, dict) or not event_id:
         raise WebhookForged("malformed_body")
     payment_id = _id(found.get("payment_intent"))
+    if not payment_id and kind.startswith(("charge.", "refund.")):
+        return ProviderEvent(event_id, kind[:60])  # every payment of ours has a payment intent
     if kind.startswith("charge.dispute."):
         movements = dispute_movements(found)
         return ProviderEvent(event_id, kind, payment_id, movements=movements, needs_fetch=not movements)
@@ -258,6 +269,7 @@ class StripeProvider:
             self.account.secrets["api_key"][0],
             http_client=_http_client(Outbound(HOSTS, self.account.loopback)),
             base_addresses=base,  # type: ignore[arg-type]
+            stripe_version=API_VERSION,
             max_network_retries=0,  # repeated by us alone, with the key that is on record
         ).v1
 
@@ -268,7 +280,8 @@ class StripeProvider:
             answer = call()
         except stripe.StripeError as error:
             status = error.http_status or 0
-            if not status or status >= 500 or status == 409:
+            # Below 400 the answer was no JSON: it may have been carried out.
+            if status < 400 or is_unanswered(status):
                 raise AnswerUnknown(f"api.stripe.com: {status}") from error
             raise ProviderRefused(text(error.code) or type(error).__name__, status) from error
         read: dict[str, Any] = json.loads(answer.last_response.body)
@@ -307,13 +320,17 @@ class StripeProvider:
     def fetch_checkout(self, checkout_id: str) -> PaymentState:
         client = self._client
         session = self._ask(lambda: client.checkout.sessions.retrieve(checkout_id))
-        payment_id = _id(session.get("payment_intent"))
+        payment_id, place = _id(session.get("payment_intent")), text(session.get("status"))
         if payment_id:
-            return self.fetch(payment_id)
-        status = Status.EXPIRED if session.get("status") == "expired" else Status.OPEN
+            return self._state(payment_id, place)
+        status = Status.EXPIRED if place == "expired" else Status.OPEN
         return PaymentState("", status, link=link_id(session.get("client_reference_id")))
 
     def fetch(self, payment_id: str) -> PaymentState:
+        return self._state(payment_id)
+
+    def _state(self, payment_id: str, session: str = "") -> PaymentState:
+        """The state of a payment; `session`: where its checkout stands, if that is known."""
         client = self._client
         intent = self._ask(lambda: client.payment_intents.retrieve(payment_id, {"expand": ["latest_charge"]}))
         about = {"payment_intent": payment_id, "limit": 100}
@@ -323,6 +340,7 @@ class StripeProvider:
             "succeeded": Status.PAID,
             "processing": Status.PROCESSING,
             "canceled": Status.EXPIRED,
+            **ENDED.get(session, {}),
         }.get(text(intent.get("status")), Status.OPEN)
         link = _metadata(intent, LINK)
         charge = intent.get("latest_charge")
@@ -376,12 +394,12 @@ class StripeProvider:
             if not page.get("has_more") or not page["data"]:
                 break
             wanted["starting_after"] = page["data"][-1]["id"]
-        yield from (event_of(body) for body in reversed(found))
+        yield from each_event(reversed(found), event_of, "type")
 
-    def list_balance(self, since: dt.datetime) -> Iterator[BalanceMovement]:
+    def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
         client = self._client
         wanted: dict[str, Any] = {
-            "created": {"gte": int(since.timestamp())},
+            "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
             "expand": ["data.source"],
             "limit": 100,
         }

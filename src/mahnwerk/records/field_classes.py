@@ -223,11 +223,12 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         KEY: "id tenant_id public_id creditor_id key",
         BUSINESS: "provider settings",
         SECRET: "secrets",
-        TECHNICAL: "is_active added_at reconciled_until",
+        TECHNICAL: "is_active added_at reconciled_until presses presses_since",
     },
     "pay_links": {
         KEY: "id tenant_id public_id account_id case_id claim_id",
         EVENT: "amount_cents currency state made_at",
+        TECHNICAL: "presses presses_since",
     },
     "payment_intents": {
         KEY: "id tenant_id account_id pay_link_id attempt key checkout_id payment_id url",

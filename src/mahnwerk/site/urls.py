@@ -11,3 +11,5 @@ urlpatterns = [
     path("pay/<str:link>", pay.pay),
     path("pay/<str:link>/<slug:key>", pay.returned),
 ]
+handler404 = pay.not_found
+handler500 = pay.broken

@@ -35,19 +35,24 @@ KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class Kind:
-    """What a provider needs to be told. `(name, needed)` of settings; secrets and how many each may have."""
+    """What a provider needs to be told. `title`: what payers call it; `(name, needed)` of settings; secrets
+    and how many each may have."""
 
+    title: str
     make: Callable[[AccountSettings], PaymentProvider]
     settings: Mapping[str, bool]
     secrets: Mapping[str, int]
 
 
 PROVIDERS: Final[Mapping[str, Kind]] = {
-    "stripe": Kind(StripeProvider, {}, {"api_key": 1, "webhook_secrets": 4}),
+    "stripe": Kind("Stripe", StripeProvider, {}, {"api_key": 1, "webhook_secrets": 4}),
     "paypal": Kind(
-        PayPalProvider, {"client_id": True, "webhook_id": True, "sandbox": False}, {"client_secret": 1}
+        "PayPal",
+        PayPalProvider,
+        {"client_id": True, "webhook_id": True, "sandbox": False},
+        {"client_secret": 1},
     ),
-    "mollie": Kind(MollieProvider, {}, {"api_key": 1}),
+    "mollie": Kind("Mollie", MollieProvider, {}, {"api_key": 1}),
 }
 """A further provider is one module in gateways/ and one line here."""
 

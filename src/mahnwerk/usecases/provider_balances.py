@@ -16,8 +16,9 @@ from mahnwerk.usecases.bank_booking import lift_hold
 from mahnwerk.usecases.opening import OpenBook
 from mahnwerk.usecases.provider_movements import local_day
 
-FIRST: Final = dt.timedelta(days=29)
 OVERLAP: Final = dt.timedelta(days=3)
+SPAN: Final = dt.timedelta(days=30)
+"""Asked for at a time; PayPal answers up to 31 days."""
 EARLY: Final = dt.timedelta(days=3)
 LATE: Final = dt.timedelta(days=14)
 """A settlement is on the bank statement within these days of when the provider sent it."""
@@ -25,9 +26,13 @@ LATE: Final = dt.timedelta(days=14)
 
 def fetch(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider) -> int:
     """Keep every change of the balance that is not known yet; their number."""
-    since = max((account.reconciled_until or account.added_at) - OVERLAP, clock.now() - FIRST)
+    since, now = (account.reconciled_until or account.added_at) - OVERLAP, clock.now()
     mine = ProviderBalance.objects.filter(tenant_id=book.tenant_id, account_id=account.id)
-    told = {one.movement_id: one for one in gateway.list_balance(since)}
+    told: dict[str, BalanceMovement] = {}
+    while since < now:
+        until = min(since + SPAN, now)
+        told |= {one.movement_id: one for one in gateway.list_balance(since, until)}
+        since = until
     names = list(told)
     known: set[str] = set()
     for start in range(0, len(names), 500):

@@ -8,6 +8,7 @@ provider is asked under that key as often as it takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,7 @@ from django.db import transaction
 from mahnwerk.formats import amounts
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
 from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
-from mahnwerk.kernel.payable import cents_of_link, payable
-from mahnwerk.records import ids, load, tenancy
+from mahnwerk.records import ids, tenancy
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import (
     Case,
@@ -28,9 +28,9 @@ from mahnwerk.records.models import (
     PaymentIntent,
     ProviderAccount,
 )
-from mahnwerk.usecases import clock, letter_links, provider_accounts
+from mahnwerk.usecases import clock, letter_links, pay_presses, payable, provider_accounts, providers
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.cases import case_id_of, decided
+from mahnwerk.usecases.cases import case_id_of
 from mahnwerk.usecases.errors import BadInput, NotFound, Refused, UnsafeStart
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.letter_links import MIN_CENTS
@@ -38,6 +38,8 @@ from mahnwerk.usecases.opening import OpenBook
 
 RETURN_PAGES: Final = {"done": "done", "cancelled": "cancelled"}
 """Where a payer may come back to, by key; there is no other way to name a page."""
+FRESH: Final = timedelta(hours=1)
+"""Of an older checkout the provider is asked whether it is still there; PayPal drops them after 3 hours."""
 
 
 class NotPayable(Refused):
@@ -56,19 +58,41 @@ class LinkMade:
 
 
 @dataclass(frozen=True)
+class Payee:
+    """Who asks for the money, where else it can be sent, and whom to call; "" = not told.
+
+    `client`: whose claim it is, where an agency or a marketplace asks.
+    """
+
+    name: str
+    client: str
+    account_holder: str
+    iban: str
+    rf_reference: str
+    contact_person: str
+    phone: str
+    email: str
+    hours: str
+
+
+@dataclass(frozen=True)
 class PayPage:
-    """What the pay page shows: nobody's name but the creditor's.
+    """What the pay page shows: nobody's name but the creditor's and his people's.
 
     `state` is open, processing (a payment is under way), settled (nothing is open, or the case is closed), or
-    paused (something is open, but it is not asked for: it is disputed, say).
+    paused (something is open, but it is not asked for: it is disputed, say). `amount_cents` is what a letter
+    of the day `as_of` would ask for; `provider` is the name payers know.
     """
 
     public_id: str
-    creditor: str
+    case_reference: str
+    payee: Payee
     amount_cents: int
     currency: str
+    as_of: date
     language: str
     state: str
+    provider: str
     checkout_hosts: tuple[str, ...]
 
 
@@ -141,39 +165,35 @@ def page(public_id: str) -> PayPage:
     """
     book, pay_link = _find(public_id)
     row = Case.objects.get(tenant_id=book.tenant_id, id=pay_link.case_id)
-    cents, is_settled = _worth(book, pay_link)
+    cents, is_settled = payable.worth(book, pay_link)
     is_processing = pay_link.intents.filter(state=PaymentIntent.State.PROCESSING).exists()
     state = "processing" if is_processing else "open" if cents else "settled" if is_settled else "paused"
     account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
-    hosts = provider_accounts.gateway(account).checkout_hosts
     return PayPage(
         public_id,
-        Creditor.objects.values_list("name", flat=True).get(tenant_id=book.tenant_id, id=row.creditor_id),
+        row.case_reference,
+        _payee(row),
         cents,
         pay_link.currency,
+        clock.today(),
         row.language,
         state,
-        tuple(sorted(hosts)),
+        provider_accounts.PROVIDERS[account.provider].title,
+        tuple(sorted(provider_accounts.gateway(account).checkout_hosts)),
     )
 
 
-def payable_cents(book: OpenBook, pay_link: PayLink) -> int:
-    """What can be paid on the link today: its sum, at most what is open and undisputed; 0 = nothing."""
-    return _worth(book, pay_link)[0]
-
-
-def _worth(book: OpenBook, pay_link: PayLink) -> tuple[int, bool]:
-    """What can be paid on the link today, and whether that is 0 because nothing is left to pay."""
-    is_paid = pay_link.state == PayLink.State.PAID and pay_link.amount_cents is not None
-    if is_paid or pay_link.state == PayLink.State.CLOSED:
-        return 0, True
-    on = clock.today()
-    cases = load.book(book.tenant_id, case_ids=[pay_link.case_id], on=on)
-    claims = payable(cases, decided(book, on, cases), on)
-    cents = cents_of_link(claims, pay_link.claim_id, pay_link.amount_cents)
-    if pay_link.claim_id is not None:
-        claims = claims.filter(pl.col("claim_id") == pay_link.claim_id)
-    return (cents if cents >= MIN_CENTS else 0), bool(claims["is_settled"].all())
+def _payee(case: Case) -> Payee:
+    creditor = Creditor.objects.get(tenant_id=case.tenant_id, id=case.creditor_id)
+    told = creditor.profile
+    return Payee(
+        name=creditor.name,
+        client=str((told.get("client") or {}).get("name") or ""),
+        account_holder=str(told.get("account_holder") or ""),
+        iban=creditor.iban,
+        rf_reference=case.rf_reference,
+        **{name: str(told.get(name) or "") for name in ("contact_person", "phone", "email", "hours")},
+    )
 
 
 def checkout_url(public_id: str) -> str:
@@ -185,17 +205,35 @@ def checkout_url(public_id: str) -> str:
         No such link.
     NotPayable
         Nothing is open, a payment is under way, or the provider cannot be reached now; trying again is safe.
+    TooOften
+        Pressed too often; nothing was written or asked.
     """
     book, pay_link = _find(public_id)
-    cents = payable_cents(book, pay_link)
-    if not cents:
-        raise NotPayable("There is nothing to pay.")
-    intent = _intent(book, pay_link, cents)
-    if intent.state == PaymentIntent.State.PROCESSING:
-        raise NotPayable("A payment is under way.")
-    if intent.state == PaymentIntent.State.OPEN and intent.url:
-        return str(intent.url)
-    return _ask(book, pay_link, intent)
+    pay_presses.of_link(pay_link)
+    for _ in range(2):
+        cents = payable.cents(book, pay_link)
+        if not cents:
+            raise NotPayable("There is nothing to pay.")
+        intent = _intent(book, pay_link, cents)
+        if intent.state == PaymentIntent.State.PROCESSING:
+            raise NotPayable("A payment is under way.")
+        if intent.state != PaymentIntent.State.OPEN or not intent.url:
+            return _ask(book, pay_link, intent)
+        if clock.now() - intent.asked_at < FRESH or _is_alive(book, intent):
+            return str(intent.url)
+        pay_link.refresh_from_db()
+    raise NotPayable("The checkout ended a moment ago.", "Try again in a moment.")
+
+
+def _is_alive(book: OpenBook, intent: PaymentIntent) -> bool:
+    """Whether a checkout of some time ago can still be paid on; what became of it is booked."""
+    account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=intent.account_id)
+    pay_presses.of_account(account)
+    try:
+        _, received = providers.follow_checkout(book, account, provider_accounts.gateway(account), intent)
+    except (*providers.NOT_NOW, AddressRefused, ProviderRefused):
+        return True  # nobody knows better; the provider's own page will say
+    return received is None
 
 
 def _intent(book: OpenBook, pay_link: PayLink, cents: int) -> PaymentIntent:
@@ -224,6 +262,7 @@ def _intent(book: OpenBook, pay_link: PayLink, cents: int) -> PaymentIntent:
 def _ask(book: OpenBook, pay_link: PayLink, intent: PaymentIntent) -> str:
     """Ask the provider for the checkout under the intent's key; a time-out leaves it unknown."""
     account = ProviderAccount.objects.get(tenant_id=book.tenant_id, id=pay_link.account_id)
+    pay_presses.of_account(account)
     gateway = provider_accounts.gateway(account)
     request = _request(account, pay_link, intent)
     reached("before checkout")
@@ -238,7 +277,7 @@ def _ask(book: OpenBook, pay_link: PayLink, intent: PaymentIntent) -> str:
     except ProviderRefused as refusal:
         mine.update(state=PaymentIntent.State.FAILED)
         note(book, "checkout_refused", case_id=pay_link.case_id, detail={"code": refusal.code[:60]})
-        raise NotPayable("The provider refused the payment.") from refusal
+        raise NotPayable("The provider refused the payment.", "Try again later.") from refusal
     reached("after checkout")
     _check_url(made, gateway.checkout_hosts)
     mine.update(

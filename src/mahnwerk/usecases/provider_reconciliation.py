@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 
@@ -39,7 +41,11 @@ from mahnwerk.usecases.opening import OpenBook
 OVERLAP: Final = dt.timedelta(days=3)
 """Each listing begins so long before the last one ended: providers list late."""
 LONGEST: Final = dt.timedelta(days=29)
-"""Stripe and PayPal keep events for 30 days; older payments are fetched one by one."""
+"""Stripe and PayPal keep events for 30 days; after a longer gap payments are asked about one by one."""
+REVERSIBLE: Final = dt.timedelta(days=400)
+"""A direct debit can be taken back for 13 months; older payments are not asked about."""
+UNKNOWN: Final = PaymentState("", Status.EXPIRED)
+"""The provider knows no such payment or checkout."""
 FAILURES: Final = (AnswerUnknown, NotReached, AddressRefused, ProviderRefused, WebhookForged)
 
 
@@ -89,7 +95,7 @@ def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
     report = Reconciled(account.key)
     gateway = provider_accounts.gateway(account)
     began = clock.now()
-    for step in (_unanswered_refunds, _missed_events, _unanswered_checkouts, _waiting_events):
+    for step in STEPS:
         try:
             step(book, account, gateway, report)
         except FAILURES as error:
@@ -150,8 +156,11 @@ def _receive(
 ) -> None:
     if not event.is_about_money:
         return
-    received = providers.record(book, account, gateway, event, None, came_by="listing")
-    if received.state != "known":
+    _count(providers.record(book, account, gateway, event, None, came_by="listing"), report)
+
+
+def _count(received: providers.Received | None, report: Reconciled) -> None:
+    if received is not None and received.state != "known":
         report.missing += 1
         report.applied += received.state == EventRow.State.APPLIED
 
@@ -169,6 +178,39 @@ def _unanswered_refunds(
         provider_refunds.ask(book, account, gateway, row)
 
 
+def _unheard_payments(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
+) -> None:
+    """After a gap that is longer than what providers list, each payment that may have changed is asked."""
+    heard, listed = account.reconciled_until or account.added_at, clock.now() - LONGEST
+    if heard >= listed:
+        return
+    rows = ProviderPayment.objects.filter(
+        tenant_id=book.tenant_id, account_id=account.id, paid_on__gte=(heard - REVERSIBLE).date()
+    )
+    names = list(rows.order_by("id").values_list("payment_id", flat=True))
+    for name in names:
+        with _each(report, f"payment {name}"):
+            event = providers.state_event(gateway.fetch(name), name)
+            _receive(book, account, gateway, event, report)
+    days = f"{provider_movements.local_day(heard)} to {provider_movements.local_day(listed)}"
+    report.notes.append(
+        f"events of {days} are no longer listed: {len(names)} payments were asked about one by one"
+    )
+
+
+@contextmanager
+def _each(report: Reconciled, about: str) -> Iterator[None]:
+    """What the provider will not tell of one thing hides no other; a key that is refused ends the step."""
+    try:
+        yield
+    except (ProviderRefused, WebhookForged) as refusal:
+        if isinstance(refusal, ProviderRefused) and refusal.status in (401, 403):
+            raise
+        report.is_complete = False
+        report.notes.append(f"{about}: {refusal.code}")
+
+
 def _unanswered_checkouts(
     book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, report: Reconciled
 ) -> None:
@@ -182,27 +224,8 @@ def _unanswered_checkouts(
     )
     for intent in rows.order_by("id"):
         report.checkouts_asked += 1
-        state = gateway.fetch_checkout(intent.checkout_id or "")
-        if state.status is not Status.OPEN or state.movements:
-            event = state_event(state, intent.checkout_id or "")
-            _receive(book, account, gateway, event, report)
-
-
-def state_event(state: PaymentState, checkout_id: str) -> ProviderEvent:
-    """A state we asked for, as an event named by what it says."""
-    from hashlib import sha256
-
-    said = repr((state.status, sorted((one.kind, one.movement_id) for one in state.movements)))
-    mark = sha256(said.encode()).hexdigest()[:24]
-    return ProviderEvent(
-        f"state:{checkout_id[-60:]}:{mark}",
-        f"state.{state.status}",
-        state.payment_id,
-        checkout_id,
-        state.link,
-        state.status,
-        state.movements,
-    )
+        with _each(report, f"checkout {intent.checkout_id}"):
+            _count(providers.follow_checkout(book, account, gateway, intent)[1], report)
 
 
 def _waiting_events(
@@ -213,33 +236,59 @@ def _waiting_events(
         tenant_id=book.tenant_id, account_id=account.id, state=EventRow.State.WAITING
     )
     for row in rows.order_by("id"):
-        told = _asked_again(account, gateway, row)
-        if told is None:
-            continue
-        with transaction.atomic():
-            providers.lock(account)
-            found = [provider_movements.apply(account, movement) for movement in told.movements]
-            row.refresh_from_db()
-            if not found or row.state != EventRow.State.WAITING:
-                continue
-            if row.movements and told.payment_id:
-                providers.apply_waiting(account, told.payment_id)
-                row.refresh_from_db()
-            if row.state == EventRow.State.WAITING:
-                state, because = provider_movements.worst(found)
-                row.payment_id = row.payment_id or told.payment_id
-                if state != provider_movements.WAITING:
-                    providers.settle(account, row, state, because)
+        with _each(report, f"event {row.event_id}"):
+            _settle_waiting(book, account, gateway, row)
         report.settled_waiting += row.state != EventRow.State.WAITING
 
 
-def _asked_again(account: ProviderAccount, gateway: PaymentProvider, row: EventRow) -> Any:
+def _settle_waiting(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, row: EventRow
+) -> None:
+    told = _asked_again(book, account, gateway, row)
+    with transaction.atomic():
+        providers.lock(account)
+        row.refresh_from_db()
+        if told is None or row.state != EventRow.State.WAITING:
+            return
+        found = [provider_movements.apply(account, movement) for movement in told.movements]
+        if row.movements and told.payment_id and found:
+            providers.apply_waiting(account, told.payment_id)
+            row.refresh_from_db()
+        if row.state != EventRow.State.WAITING:
+            return
+        row.payment_id = row.payment_id or told.payment_id
+        state, because = provider_movements.worst(found) if found else _without_money(row, told)
+        if state != provider_movements.WAITING:
+            providers.settle(account, row, state, because)
+
+
+def _without_money(row: EventRow, told: PaymentState) -> tuple[str, str]:
+    """A payment the provider does not know is none of ours; a checkout that is over needs no more waiting."""
+    if told is UNKNOWN:
+        return provider_movements.FOREIGN, "payment_unknown"
+    is_over = not row.movements and told.status in (Status.FAILED, Status.EXPIRED)
+    return (provider_movements.APPLIED, "") if is_over else (provider_movements.WAITING, "")
+
+
+def _asked_again(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, row: EventRow
+) -> PaymentState | None:
     """The state behind a waiting event; None = there is nothing to ask about."""
-    if row.payment_id:
-        return gateway.fetch(row.payment_id)
-    intent = PaymentIntent.objects.filter(
-        tenant_id=account.tenant_id, account_id=account.id, checkout_id=row.checkout_id
-    ).first()
-    if intent is None:
-        return None
-    return gateway.capture(row.checkout_id, f"{intent.key}-capture")
+    try:
+        if row.payment_id:
+            return gateway.fetch(row.payment_id)
+        intent = providers.intent_of(account, row.checkout_id)
+        return None if intent is None else providers.captured(book, account, gateway, intent)
+    except ProviderRefused as refusal:
+        if not refusal.is_gone:
+            raise
+        return UNKNOWN
+
+
+STEPS: Final = (
+    _unanswered_refunds,
+    _missed_events,
+    _unheard_payments,
+    _unanswered_checkouts,
+    _waiting_events,
+)

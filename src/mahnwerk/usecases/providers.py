@@ -7,6 +7,7 @@ state first; one whose payment is not known yet waits in the inbox and is applie
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -27,9 +28,9 @@ from mahnwerk.gateways.payments import (
     WebhookStale,
 )
 from mahnwerk.records import providers as records
-from mahnwerk.records.models import PayLink, PaymentIntent, ProviderAccount, ProviderPayment
+from mahnwerk.records.models import PaymentIntent, ProviderAccount, ProviderPayment
 from mahnwerk.records.models import ProviderEvent as EventRow
-from mahnwerk.usecases import clock, provider_accounts, provider_movements
+from mahnwerk.usecases import clock, payable, provider_accounts, provider_movements
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import Refused
 from mahnwerk.usecases.failpoints import reached
@@ -39,7 +40,8 @@ log = logging.getLogger(__name__)
 BODY_BYTES_MAX: Final = 512_000
 NOT_NOW: Final = (NotReached, AnswerUnknown)
 """The provider could not be asked, or its answer did not arrive."""
-FINAL_STATES: Final = ("paid",)
+PLACES: Final = {"new": 0, "unknown": 0, "open": 1, "processing": 2, "failed": 3, "expired": 3, "paid": 4}
+"""How far a checkout has come; what is told late never takes it back."""
 
 
 class Forged(Refused):
@@ -117,7 +119,7 @@ def record(
     if _known(account, event):
         return Received(event.event_id, "known")
     # Everything that speaks with the provider comes before the transaction; all of it may be done twice.
-    event = completed(account, gateway, event)
+    event = completed(book, account, gateway, event)
     reached("before event")
     try:
         with transaction.atomic():
@@ -147,11 +149,14 @@ def _known(account: ProviderAccount, event: ProviderEvent) -> bool:
     ).exists()
 
 
-def completed(account: ProviderAccount, gateway: PaymentProvider, event: ProviderEvent) -> ProviderEvent:
+def completed(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, event: ProviderEvent
+) -> ProviderEvent:
     """The event with what the provider's state adds to it; as it was, if the provider cannot be asked."""
     try:
         if event.needs_capture:
-            return _captured(account, gateway, event)
+            intent = intent_of(account, event.checkout_id)
+            return _with_state(event, captured(book, account, gateway, intent)) if intent else event
         if event.payment_id and (event.needs_fetch or _is_early(account, event)):
             return _with_state(event, gateway.fetch(event.payment_id))
     except (*NOT_NOW, ProviderRefused) as error:
@@ -185,14 +190,70 @@ def _with_state(event: ProviderEvent, state: PaymentState) -> ProviderEvent:
     )
 
 
-def _captured(account: ProviderAccount, gateway: PaymentProvider, event: ProviderEvent) -> ProviderEvent:
-    """Take the money of an approved checkout of ours, under the key of the checkout."""
-    intent = PaymentIntent.objects.filter(
-        tenant_id=account.tenant_id, account_id=account.id, checkout_id=event.checkout_id
+def intent_of(account: ProviderAccount, checkout_id: str) -> PaymentIntent | None:
+    """Our record of a checkout."""
+    return PaymentIntent.objects.filter(
+        tenant_id=account.tenant_id, account_id=account.id, checkout_id=checkout_id
     ).first()
-    if intent is None or intent.pay_link.state == PayLink.State.CLOSED:
-        return event
-    return _with_state(event, gateway.capture(event.checkout_id, f"{intent.key}-capture"))
+
+
+def captured(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, intent: PaymentIntent
+) -> PaymentState:
+    """Take the money of an approved checkout of ours, under the key of the checkout, if it is still owed.
+
+    The payer agreed to a sum; if less is asked for by now (paid otherwise, disputed, waived), nothing is
+    taken and the checkout is over. Its state is what the provider says of it either way.
+    """
+    if payable.cents(book, intent.pay_link) >= intent.amount_cents:
+        return gateway.capture(intent.checkout_id or "", f"{intent.key}-capture")
+    state = gateway.fetch_checkout(intent.checkout_id or "")
+    if state.movements or state.status is not Status.OPEN:
+        return state
+    detail = {"intent_id": intent.id, "cents": intent.amount_cents}
+    note(book, "checkout_not_taken", case_id=intent.pay_link.case_id, detail=detail)
+    return replace(state, status=Status.EXPIRED)
+
+
+def follow_checkout(
+    book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, intent: PaymentIntent
+) -> tuple[PaymentState, Received | None]:
+    """Ask what became of a checkout, and book it; one that the provider knows no more has expired.
+
+    Returns
+    -------
+    Its state, and what became of the event of it; None = the payer can still pay.
+
+    Raises
+    ------
+    ProviderRefused, NotReached, AnswerUnknown
+    """
+    checkout_id = intent.checkout_id or ""
+    try:
+        state = gateway.fetch_checkout(checkout_id)
+    except ProviderRefused as refusal:
+        if not refusal.is_gone:
+            raise
+        state = PaymentState("", Status.EXPIRED)
+    if state.status is Status.OPEN and not state.movements:
+        return state, None
+    event = state_event(state, checkout_id)
+    return state, record(book, account, gateway, event, None, came_by="listing")
+
+
+def state_event(state: PaymentState, name: str) -> ProviderEvent:
+    """A state we asked for, as an event named by what it says of the checkout or payment `name`."""
+    said = repr((state.status, sorted((one.kind, one.movement_id) for one in state.movements)))
+    mark = hashlib.sha256(said.encode()).hexdigest()[:24]
+    return ProviderEvent(
+        f"state:{name[-60:]}:{mark}",
+        f"state.{state.status}",
+        state.payment_id,
+        state.checkout_id or name,
+        state.link,
+        state.status,
+        state.movements,
+    )
 
 
 def _store(account: ProviderAccount, event: ProviderEvent, raw_body: bytes | None, came_by: str) -> Received:
@@ -222,6 +283,8 @@ def _store(account: ProviderAccount, event: ProviderEvent, raw_body: bytes | Non
 
 def _effect(account: ProviderAccount, event: ProviderEvent) -> tuple[str, str]:
     """Book what the event tells; the state of its row."""
+    if event.unreadable:
+        return EventRow.State.UNMATCHED, f"unreadable: {event.unreadable}"[:40]
     is_ours = _follow_status(account, event)
     if event.movements:
         found = [provider_movements.apply(account, movement) for movement in event.movements]
@@ -248,7 +311,7 @@ def _follow_status(account: ProviderAccount, event: ProviderEvent) -> bool:
     changed = {}
     if event.payment_id and not intent.payment_id:
         changed["payment_id"] = event.payment_id
-    if event.status and intent.state not in FINAL_STATES and event.status != Status.OPEN:
+    if event.status and PLACES[event.status.value] > PLACES[intent.state]:
         changed["state"] = event.status.value
     if changed:
         PaymentIntent.objects.filter(id=intent.id).update(**changed)
@@ -283,7 +346,9 @@ def settle(account: ProviderAccount, row: EventRow, state: str, because: str) ->
     known = state == provider_movements.KNOWN
     row.state, row.because = (EventRow.State.APPLIED if known else state), because
     row.applied_at = clock.now() if row.state == EventRow.State.APPLIED else None
-    if (body := records.open_body(row)) is not None:
+    if state == EventRow.State.FOREIGN:
+        row.body = row.body_person_id = None
+    elif (body := records.open_body(row)) is not None:
         records.seal_body(row, body, _case_of(account, row.payment_id))
     row.save()
 

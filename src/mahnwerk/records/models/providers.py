@@ -22,6 +22,8 @@ class ProviderAccount(models.Model):
     is_active = models.BooleanField(default=True)
     added_at = models.DateTimeField()
     reconciled_until = models.DateTimeField(null=True)
+    presses = models.IntegerField(null=True)  # of pay buttons that asked the provider, since presses_since
+    presses_since = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "provider_accounts"
@@ -50,6 +52,8 @@ class PayLink(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     made_at = models.DateTimeField()
+    presses = models.IntegerField(null=True)  # of the button, since presses_since
+    presses_since = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "pay_links"

@@ -1,0 +1,32 @@
+"""What a pay link is worth on the day it is used."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mahnwerk.kernel.payable import cents_of_link, payable
+from mahnwerk.records import load
+from mahnwerk.records.models import PayLink
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.cases import decided
+from mahnwerk.usecases.letter_links import MIN_CENTS
+from mahnwerk.usecases.opening import OpenBook
+
+
+def cents(book: OpenBook, pay_link: PayLink) -> int:
+    """What can be paid on the link today: its sum, at most what is open and undisputed; 0 = nothing."""
+    return worth(book, pay_link)[0]
+
+
+def worth(book: OpenBook, pay_link: PayLink) -> tuple[int, bool]:
+    """What can be paid on the link today, and whether that is 0 because nothing is left to pay."""
+    is_paid = pay_link.state == PayLink.State.PAID and pay_link.amount_cents is not None
+    if is_paid or pay_link.state == PayLink.State.CLOSED:
+        return 0, True
+    on = clock.today()
+    cases = load.book(book.tenant_id, case_ids=[pay_link.case_id], on=on)
+    claims = payable(cases, decided(book, on, cases), on)
+    asked = cents_of_link(claims, pay_link.claim_id, pay_link.amount_cents)
+    if pay_link.claim_id is not None:
+        claims = claims.filter(pl.col("claim_id") == pay_link.claim_id)
+    return (asked if asked >= MIN_CENTS else 0), bool(claims["is_settled"].all())
