@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -141,3 +141,44 @@ def test_a_plan_that_breaks_only_after_a_word_and_time_to_answer(tenant_id: int,
     assert Fact.objects.count() == count
     facts = [row["kind"] for row in why(world.book, world.reference, d(7, 10)).facts]
     assert facts.count("plan_broken") == 1
+
+
+def test_a_plan_paid_to_its_end_comes_back_when_the_last_payment_does(tenant_id: int, tmp_path: Path) -> None:
+    # A third debtor pays 150 a month, each on its day. The plan is done.
+    world = plan_world.make(tenant_id, tmp_path, {"amount_cents": 30_000})
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        agreed = plans.agree(book, world.reference, ask=read_ask("150", first_on=d(4, 1)), on=d(3, 2))
+    amounts = [row["amount_cents"] for row in agreed.terms["instalments"]]
+    days = [date.fromisoformat(row["due_on"]) for row in agreed.terms["instalments"]]
+    paid = [
+        world.pays(day, f"{cents / 100:.2f}", reference=f"pay-{day}")
+        for day, cents in zip(days, amounts, strict=True)
+    ]
+    world.runs(days[-1])
+    assert state(world, days[-1]) == "fulfilled"
+    assert reason(world, days[-1])[0] == "settled"
+    # Five weeks later his bank takes the first payment back. As of that day the plan runs as it ran before.
+    back = days[-1] + timedelta(days=35)
+    world.fact("payment_returned", back, voids=paid[0].fact_no)
+    assert state(world, back) == "missed"
+    assert state(world, back - timedelta(days=1)) == "fulfilled"  # a look at the day before
+    # No dunning letter goes out: the kind word about what is missing does, and it alone.
+    report = world.runs(back)
+    assert [row["step_id"] for row in report.measures] == ["plan_reminder"]
+    with world.on(back) as book:
+        told = plan_reminders.remind(book, world.reference, channel="phone", on=back)
+    assert told.missing_cents == 150_00
+    world.runs(back + timedelta(days=1))
+    assert reason(world, back + timedelta(days=1))[0] == "plan_kept"
+    # He pays it again; the plan ends again, by a fact of its own. Run twice, it ends once.
+    again = back + timedelta(days=3)
+    world.pays(again, f"{amounts[0] / 100:.2f}", reference="once more")
+    world.runs(again)
+    world.runs(again)
+    assert state(world, again) == "fulfilled"
+    assert reason(world, again)[0] == "settled"
+    assert owed(world, again) == 0
+    ends = Fact.objects.filter(kind=FactKind.PLAN_ENDED).order_by("fact_no")
+    assert list(ends.values_list("effective_on", flat=True)) == [days[-1], again]
+    assert AuditEntry.objects.filter(action="plan_execute").count() == 2

@@ -131,17 +131,19 @@ def show(
 @app.command("list")
 def list_(
     state: Annotated[
-        str, typer.Option("--state", help="kept, grace, missed, broken, fulfilled or ended.")
+        str, typer.Option("--state", help="kept, grace, missed, not_collected, broken, fulfilled or ended.")
     ] = "",
     on: LastRunOption = None,
     book: BookOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """All plans of the book. `--state missed` is the list of those to be reminded, kindly.
+    """All plans of the book. `--state missed` is the list of those to be reminded, kindly;
+    `--state not_collected` of those whose instalment we were to collect, and did not.
 
-    Example:
+    Examples:
 
         mahnwerk plan list --state missed
+        mahnwerk plan list --state not_collected
     """
     opened = open_book(book)
     from mahnwerk.usecases import plans
@@ -316,6 +318,7 @@ def show_plan(view: PlanView) -> None:
         {
             "paid since": money(view.paid_cents, view.currency),
             "missing": f"{money(view.missing_cents, view.currency)} since {date_text(view.missing_since)}",
+            "not collected": date_text(view.not_collected_since),
             "next": f"{money(view.next_cents, view.currency)} on {date_text(view.next_due_on)}",
             "reminded": date_text(view.reminded_on),
             "terms": view.terms_hash,

@@ -228,6 +228,11 @@ def show_day(report: DayReport) -> None:
         )
     if report.plans_to_remind:
         typer.echo(f"Instalments missed, tell kindly (`plan remind`): {', '.join(report.plans_to_remind)}")
+    if report.plans_not_collected:
+        typer.echo(
+            "Instalments ours to collect and not there (`direct-debit create`): "
+            + ", ".join(report.plans_not_collected)
+        )
 
 
 def show_sending(report: SendReport) -> None:

@@ -1,7 +1,7 @@
 """Write plans as signed, and the facts that end them.
 
 add(tenant_id, case_id, number, code, values, …) -> InstalmentPlan
-end_fact(plan, code, on, kind=PLAN_ENDED) -> a row for records.facts.append
+end_fact(plan, code, on, kind=PLAN_ENDED, again="") -> a row for records.facts.append
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ def add(
 
 
 def end_fact(
-    plan: InstalmentPlan, code: str, on: date, kind: FactKind = FactKind.PLAN_ENDED
+    plan: InstalmentPlan, code: str, on: date, kind: FactKind = FactKind.PLAN_ENDED, again: str = ""
 ) -> dict[str, Any]:
-    """The fact that ends a plan: told twice, it is one fact."""
+    """The fact that ends a plan: told twice, it is one fact. `again` tells apart the ends of one that came
+    back to life."""
     return {
         "case_id": plan.case_id,
         "kind": kind,
         "effective_on": on,
         "code": code,
-        "source_key": f"plan-end|{plan.id}|{code}",
+        "source_key": f"plan-end|{plan.id}|{code}{again}",
     }

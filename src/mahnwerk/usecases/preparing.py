@@ -208,7 +208,9 @@ class _Workshop:
         )
         try:
             if wanted.measure["step_id"] == PLAN_REMINDER:
-                content = plan_letters.reminder(account, self.on, self.book, case, wanted.measure, *known)
+                content = plan_letters.reminder(
+                    account, self.on, self.book, self.decided, case, wanted.measure, *known
+                )
             else:
                 content = letter_data.message_letter(
                     account, self.on, case, wanted.measure, wanted.items, wanted.costs, *known
