@@ -58,6 +58,8 @@ STATES: Final = {
     "next_open_on": pl.Date,  # due date of the first one neither paid nor missed yet, due or not
     "next_due_on": pl.Date,
     "next_cents": pl.Int64,
+    "payable_cents": pl.Int64,  # due and not ours to collect: what its debtor is to pay himself by now
+    "next_payable_cents": pl.Int64,  # the next one not due yet, unless it is ours to collect; null = none
 }
 PARTS: Final = {
     "case_id": pl.Int64,
@@ -155,6 +157,8 @@ def states(instalments: pl.DataFrame, paid: pl.DataFrame, on: date) -> pl.DataFr
             next_open_on=due.filter(is_open & ~is_missed).min(),
             next_due_on=due.filter(~is_due & is_open).min(),
             next_cents=pl.col("open_cents").filter(~is_due & is_open).first(),
+            payable_cents=pl.col("open_cents").filter(is_due & ~pl.col("is_ours")).sum(),
+            next_payable_cents=pl.col("open_cents").filter(~is_due & is_open & ~pl.col("is_ours")).first(),
         )
     )
     missing = (pl.col("due_cents") - pl.col("paid_cents")).clip(lower_bound=0)

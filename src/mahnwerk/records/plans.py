@@ -1,6 +1,7 @@
 """Write plans as signed, and the facts that end them.
 
 add(tenant_id, case_id, number, code, values, …) -> InstalmentPlan
+claims_of(tenant_id, plan_id) -> ids of the claims a plan covers
 end_fact(plan, code, on, kind=PLAN_ENDED, again="") -> a row for records.facts.append
 """
 
@@ -11,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records.models import Instalment, InstalmentPlan
+from mahnwerk.records.models import Fact, Instalment, InstalmentPlan
 
 
 def add(
@@ -62,6 +63,15 @@ def add(
         for row in values["instalments"]
     )
     return plan
+
+
+def claims_of(tenant_id: int, plan_id: int) -> list[int]:
+    """The claims a plan was agreed about, in a fixed order."""
+    plan = InstalmentPlan.objects.get(tenant_id=tenant_id, id=plan_id)
+    agreed = Fact.objects.filter(
+        tenant_id=tenant_id, case_id=plan.case_id, kind=FactKind.PLAN_AGREED, code=plan.plan_code
+    )
+    return list(agreed.exclude(claim_id=None).order_by("fact_no").values_list("claim_id", flat=True))
 
 
 def end_fact(

@@ -109,8 +109,7 @@ def running_plan(
     own = pl.col("case_id") == case_id
     mine = Book(*(getattr(book, name).filter(own) for name in Book.__dataclass_fields__))
     live = in_force(mine, on)
-    stand = decided.stand.filter(own & (pl.col("missed_cents") > 0))
-    late = stand.sort("missed_since", "plan_id").row(0, named=True)
+    late = plan_missed(decided, case_id)
     rows = mine.instalments.filter(pl.col("plan_id") == late["plan_id"]).sort("due_on", "number")
     covered = terms.claims_covered(live, mine.claims, mine.instalments)
     codes = rows["plan_code"].unique().implode()
@@ -136,6 +135,12 @@ def running_plan(
         ),
         claim_ids,
     )
+
+
+def plan_missed(decided: Decided, case_id: int) -> dict[str, Any]:
+    """The row of STATES of the plan of a case that its reminder is about."""
+    stand = decided.stand.filter((pl.col("case_id") == case_id) & (pl.col("missed_cents") > 0))
+    return stand.sort("missed_since", "plan_id").row(0, named=True)
 
 
 def _knows(told: pl.DataFrame, himself_since: dt.date | None) -> bool:

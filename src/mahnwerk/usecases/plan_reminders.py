@@ -118,7 +118,7 @@ def remind(
     whose = turns.turn(live, loaded.claims, loaded.instalments, result.evidence, result.stand)
     shares = parts(live, loaded.claims, loaded.instalments, result.replay.laid, day)
     why = shares.filter((pl.col("plan_id") == plan.id) & pl.col("is_missed"))["why"][0]
-    told, missed = False, {case_id: found["missed_cents"]}
+    told, missed = False, {case_id: letter_links.Missed(plan.id, found["missed_cents"])}
     links = LetterLinks()
     if found["missed_cents"] >= MIN_CENTS:
         links = letter_links.of_cases(book, loaded.cases.to_dicts(), missed)

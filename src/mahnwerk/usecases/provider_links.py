@@ -19,6 +19,7 @@ from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
 from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
 from mahnwerk.kernel.payable import cents_of_link, payable
 from mahnwerk.records import ids, load, tenancy
+from mahnwerk.records import plans as plan_records
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import (
     Case,
@@ -170,10 +171,33 @@ def _worth(book: OpenBook, pay_link: PayLink) -> tuple[int, bool]:
     on = clock.today()
     cases = load.book(book.tenant_id, case_ids=[pay_link.case_id], on=on)
     claims = payable(cases, decided(book, on, cases), on)
+    if pay_link.plan_id is not None:
+        return _worth_of_plan(pay_link, claims)
     cents = cents_of_link(claims, pay_link.claim_id, pay_link.amount_cents)
     if pay_link.claim_id is not None:
         claims = claims.filter(pl.col("claim_id") == pay_link.claim_id)
     return (cents if cents >= MIN_CENTS else 0), bool(claims["is_settled"].all())
+
+
+def _worth_of_plan(pay_link: PayLink, claims: pl.DataFrame) -> tuple[int, bool]:
+    """What a reminder's link is worth: what is due of its plan by now, never more than was missed then.
+
+    Of a plan that runs no more, its claims are worth what they are without it. What was paid another way is
+    nothing more to pay, also while later instalments are to come.
+    """
+    if pay_link.plan_id in claims["plan_id"]:
+        cents = cents_of_link(claims, None, pay_link.amount_cents, pay_link.plan_id)
+        return (cents if cents >= MIN_CENTS else 0), not _is_asked_for(claims, pay_link.plan_id)
+    mine = claims.filter(
+        pl.col("claim_id").is_in(plan_records.claims_of(pay_link.tenant_id, pay_link.plan_id))
+    )
+    cents = min(cents_of_link(mine, None, None), pay_link.amount_cents or 0)
+    return (cents if cents >= MIN_CENTS else 0), bool(mine["is_settled"].all())
+
+
+def _is_asked_for(claims: pl.DataFrame, plan_id: int) -> bool:
+    mine = claims.filter(pl.col("plan_id") == plan_id)
+    return bool((mine["plan_due_cents"] > 0).any() and not mine["is_settled"].all())
 
 
 def checkout_url(public_id: str) -> str:
