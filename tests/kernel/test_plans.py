@@ -139,9 +139,11 @@ def test_paying_more_never_makes_it_worse(
     assert ORDER[better] <= ORDER[before]
 
 
-def acted(state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000) -> list[str]:
+def acted(
+    state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000, cents: int = 0
+) -> list[str]:
     rows = agreed().with_columns(is_accelerated=pl.lit(accelerated))
-    stand = plan_states.states(rows, paid(0), state_on)
+    stand = plan_states.states(rows, paid(cents), state_on)
     owed = pl.DataFrame({"case_id": [1], "plan_code": ["plan-1"], "open_cents": [left]})
     known = [(7, told, told + timedelta(days=plan_states.OFFER_DAYS), None)] if told else []
     words = pl.DataFrame(known, schema=plan_states.TOLD, orient="row")
@@ -160,6 +162,9 @@ TOLD = date(2027, 1, 9)
         (date(2027, 1, 24), date(2026, 11, 30), True, 9_000, []),  # told of something else
         (date(2027, 1, 24), date(2027, 1, 8), True, 9_000, []),  # told when only one was missed
         (date(2027, 1, 24), TOLD, False, 9_000, []),  # not agreed
+        (date(2027, 2, 24), date(2027, 2, 9), False, 9_000, ["not_paid_by_its_end"]),  # nothing is to come
+        (date(2027, 2, 23), date(2027, 2, 9), False, 9_000, []),  # the fourteenth day
+        (date(2027, 2, 24), date(2027, 2, 8), False, 9_000, []),  # told before the last was missed
         (date(2026, 12, 31), date(2026, 12, 9), True, 9_000, []),  # only one is missing
         (date(2027, 1, 24), TOLD, True, 0, ["fulfilled"]),  # nothing is open any more
     ],
@@ -168,3 +173,19 @@ def test_only_what_was_signed_happens(
     on: date, told: date | None, accelerated: bool, left: int, action: list[str]
 ) -> None:
     assert acted(on, told=told, accelerated=accelerated, left=left) == action
+
+
+def test_the_last_instalment_missing_alone_ends_the_plan_once_told_and_unanswered() -> None:
+    told = date(2027, 2, 9)
+    assert acted(date(2027, 2, 23), told=told, cents=6_000) == []
+    assert acted(date(2027, 2, 24), told=told, cents=6_000) == ["not_paid_by_its_end"]
+    assert acted(date(2027, 12, 1), told=None, cents=6_000) == []
+
+
+def test_a_deferral_is_one_instalment_with_its_interest() -> None:
+    offer = solve(PlanWish(1_000_00, 10**13, date(2027, 2, 15), rate_ppm=60_000), LAW, ON)
+    (only,) = offer.instalments
+    assert (only.due_on, only.amount_cents) == (date(2027, 2, 15), 1_000_00 + offer.interest_cents)
+    assert offer.interest_cents == 14_96  # 91 days: 14.9589…
+    with pytest.raises(PlanRefused, match="months ahead"):
+        solve(PlanWish(1_000_00, 10**13, date(2033, 2, 15)), LAW, ON)

@@ -182,3 +182,59 @@ def test_a_plan_paid_to_its_end_comes_back_when_the_last_payment_does(tenant_id:
     ends = Fact.objects.filter(kind=FactKind.PLAN_ENDED).order_by("fact_no")
     assert list(ends.values_list("effective_on", flat=True)) == [days[-1], again]
     assert AuditEntry.objects.filter(action="plan_execute").count() == 2
+
+
+def test_a_deferral_is_offered_agreed_and_over_on_its_day(tenant_id: int, tmp_path: Path) -> None:
+    # A fourth debtor starts work in May. All of it on 15 June would do; nothing until then.
+    world = plan_world.make(tenant_id, tmp_path)
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        ask = read_ask("", all_on=d(6, 15), income="2000")
+        view = plans.offer(book, world.reference, ask, save=True)
+    (only,) = view.terms["instalments"]
+    assert (only["due_on"], only["amount_cents"]) == ("2026-06-15", view.terms["open_cents"])
+    assert (view.terms["total_cents"], view.terms["last_due_on"]) == (view.terms["open_cents"], "2026-06-15")
+    assert "due_on_default" not in view.terms["clauses"]
+    assert not view.exceeds_affordable  # three months of what could be attached are more
+    with pytest.raises(BadInput, match="defers all of it"):
+        read_ask("50", all_on=d(6, 15))
+    with world.on(d(3, 4)) as book:
+        agreed = plans.agree(book, world.reference, offer_id=view.offer_id, on=d(3, 4))
+    assert agreed.terms_hash == view.terms["terms_hash"]
+    rest = owed(world, d(3, 4))
+    # Nobody writes, and no interest runs. On 15 June nothing comes; the kind word follows its days of grace.
+    world.runs(d(6, 1))
+    assert reason(world, d(6, 1)) == ("plan_kept", "next_instalment 2026-06-15")
+    assert owed(world, d(6, 1)) == rest
+    assert world.runs(d(6, 22)).measure_count == 0
+    report = world.runs(d(6, 23))
+    assert [row["step_id"] for row in report.measures] == ["plan_reminder"]
+    with world.on(d(6, 23)) as book:
+        plan_reminders.remind(book, world.reference, channel="phone", on=d(6, 23))
+    world.runs(d(7, 7))
+    assert state(world, d(7, 7)) == "missed"
+    # Told, and unanswered for fourteen days: the deferral is over, and dunning goes on where it had been.
+    world.runs(d(7, 8))
+    assert state(world, d(7, 8)) == "broken"
+    assert reason(world, d(7, 8))[0] != "plan_kept"
+    assert AuditEntry.objects.get(action="plan_execute").detail["because"] == "not_paid_by_its_end"
+
+
+def test_what_lacks_at_the_end_is_not_deferred_for_ever(tenant_id: int, tmp_path: Path) -> None:
+    # A fifth debtor pays 90 of each 100. What lacks in the end is less than two instalments, and due.
+    world = plan_world.make(tenant_id, tmp_path)
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        agreed = plans.agree(book, world.reference, ask=read_ask("100", first_on=d(4, 1)), on=d(3, 2))
+    *days, last = [date.fromisoformat(row["due_on"]) for row in agreed.terms["instalments"]]
+    for day in days:
+        world.pays(day, "90", reference=f"pay-{day}")
+    told = last + timedelta(days=8)
+    world.runs(told)
+    with world.on(told) as book:
+        plan_reminders.remind(book, world.reference, channel="phone", on=told)
+    world.runs(told + timedelta(days=14))
+    assert state(world, told + timedelta(days=14)) == "missed"
+    world.runs(told + timedelta(days=15))
+    assert state(world, told + timedelta(days=15)) == "broken"
+    assert reason(world, told + timedelta(days=15))[0] != "plan_kept"

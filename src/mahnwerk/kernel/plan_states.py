@@ -237,8 +237,11 @@ class PlanAction(StrEnum):
 
     FULFILLED = plans.FULFILLED
     BROKEN = "instalments_missed"
+    UNPAID = "not_paid_by_its_end"
 
 
+ENDING_BADLY: Final = (PlanAction.BROKEN, PlanAction.UNPAID)
+"""What is recorded as `PLAN_BROKEN`: dunning goes on where it was."""
 TOLD: Final = {
     "plan_id": pl.Int64,
     "told_on": pl.Date,
@@ -260,6 +263,10 @@ def actions(
     collect and no mandate is open any more, he must have been told before that, too, since it ended: the
     first time says that he has to pay himself.
 
+    When no instalment is left to come, all is due by what was agreed, and nothing has to fall due early: a
+    plan that is not paid by then, its debtor told and the day to answer by over, is at its end, too, however
+    little is missing. Without that the last instalment would be deferred for ever.
+
     Parameters
     ----------
     stand : STATES
@@ -279,9 +286,11 @@ def actions(
     )
     himself = pl.col("pays_himself_since")
     warned = himself.is_null() | (pl.col("told_before") >= himself).fill_null(False)
+    unanswered = warned & (pl.col("answer_by") < on)
     offered = pl.col("told_on") > pl.col("two_missed_from")
-    unanswered = offered & warned & (pl.col("answer_by") < on)
-    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & unanswered
+    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & offered & unanswered
+    nothing_to_come = (pl.col("missed_cents") > 0) & pl.col("next_open_on").is_null()
+    is_unpaid = nothing_to_come & (pl.col("told_on") > pl.col("missed_from")) & unanswered
     is_done = (pl.col("state") == PlanState.FULFILLED.value) | (pl.col("open_cents") == 0)
     return (
         known.with_columns(
@@ -289,6 +298,8 @@ def actions(
             .then(pl.lit(PlanAction.FULFILLED.value))
             .when(is_broken)
             .then(pl.lit(PlanAction.BROKEN.value))
+            .when(is_unpaid)
+            .then(pl.lit(PlanAction.UNPAID.value))
         )
         .filter(pl.col("action").is_not_null())
         .select("case_id", "plan_id", "plan_code", "action")

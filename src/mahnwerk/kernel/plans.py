@@ -169,6 +169,11 @@ def _check(wish: PlanWish, law: Law, on: date) -> None:
         raise PlanRefused(
             f"{wish.per_month_cents} cents a month is below {INSTALMENT_CENTS_MIN}: offer a deferral instead"
         )
+    if wish.first_due_on > plus_months(on, INSTALMENTS_MAX):
+        raise PlanRefused(
+            f"it would begin on {wish.first_due_on}, more than {INSTALMENTS_MAX} months ahead: "
+            "name an earlier day"
+        )
     if wish.first_due_on < on:
         raise PlanRefused(f"the first instalment would be due on {wish.first_due_on}, before today ({on})")
     unknown = sorted(set(wish.clauses) - set(CLAUSES))

@@ -14,7 +14,7 @@ from mahnwerk.kernel import plan_holds, plan_reminders, plan_states
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.daily_run import Decided, decide
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.plan_states import PlanAction
+from mahnwerk.kernel.plan_states import ENDING_BADLY, PlanAction
 from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
@@ -37,20 +37,23 @@ class PlanRun:
     """What a day's terms did, and the cases a person should see to.
 
     `to_remind`: a debtor should be told of a missed instalment; the run itself writes to all it may and can
-    write to. `not_collected`: we were to collect an instalment, and did not.
+    write to. `not_collected`: we were to collect an instalment, and did not. `not_as_signed`: what is on
+    record of a plan has another hash than its terms when they were agreed; it is not executed.
     """
 
     fulfilled: int
     broken: int
     to_remind: list[str]
     not_collected: list[str]
+    not_as_signed: list[str]
 
 
 def execute(book: OpenBook, on: dt.date) -> PlanRun:
     """Do what the signed terms of every plan demand on a day, and nothing else; part of the daily run.
 
     Run again, or stopped and run again, it records nothing twice. No plan breaks while something else
-    stands against its claims (`plan_holds.stands_against`).
+    stands against its claims (`plan_holds.stands_against`). Before it does anything to a plan, it proves
+    that what is on record has the hash that was agreed.
     """
     wanted = sorted(
         set(InstalmentPlan.objects.filter(tenant_id=book.tenant_id).values_list("case_id", flat=True))
@@ -58,6 +61,7 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
     counts = {action.value: 0 for action in PlanAction}
     to_remind: list[str] = []
     not_collected: list[str] = []
+    not_as_signed: list[str] = []
     known = procedures.of_book(book.place)
     for start in range(0, len(wanted), CHUNK):
         loaded = load.book(book.tenant_id, case_ids=wanted[start : start + CHUNK], on=on)
@@ -69,18 +73,51 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
         covered = terms.claims_covered(live, loaded.claims, loaded.instalments)
         owed = covered.join(result.plan.balances, on=["case_id", "claim_id"])
         sums = owed.group_by("case_id", "plan_code").agg(pl.col("open_cents").sum())
-        stands = plan_holds.stands_against(
-            live, owed, loaded.cases, result.evidence, result.plan.held, on
-        ).with_columns(action=pl.lit(PlanAction.BROKEN.value))
+        stands = plan_holds.stands_against(live, owed, loaded.cases, result.evidence, result.plan.held, on)
         actions = plan_states.actions(result.stand, loaded.instalments, told, sums, on)
-        due = actions.join(stands, on=["case_id", "plan_code", "action"], how="anti")
-        for row in due.iter_rows(named=True):
+        badly = actions.filter(pl.col("action").is_in([action.value for action in ENDING_BADLY]))
+        waiting = badly.join(stands, on=["case_id", "plan_code"], how="semi")
+        due = actions.join(waiting, on=["case_id", "plan_code"], how="anti")
+        signed = _as_signed(book, due["plan_id"].to_list())
+        for row in due.filter(pl.col("plan_id").is_in(signed)).iter_rows(named=True):
             counts[row["action"]] += _carry_out(book, row, owed, loaded.facts, on)
+        not_as_signed += _references(loaded, due.filter(~pl.col("plan_id").is_in(signed)))
         to_remind += _to_remind(loaded, live, result)
         late = result.stand.filter(pl.col("uncollected_since").is_not_null())
         not_collected += _references(loaded, late)
+    broken = sum(counts[action] for action in ENDING_BADLY)
     return PlanRun(
-        counts[PlanAction.FULFILLED], counts[PlanAction.BROKEN], sorted(to_remind), sorted(not_collected)
+        counts[PlanAction.FULFILLED],
+        broken,
+        sorted(to_remind),
+        sorted(not_collected),
+        sorted(not_as_signed),
+    )
+
+
+def _as_signed(book: OpenBook, plan_ids: list[int]) -> list[int]:
+    """Those of the plans whose rows have the hash that was agreed."""
+    plans = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=plan_ids)
+    return [plan.id for plan in plans.prefetch_related("instalments") if _hash_of(plan) == plan.terms_hash]
+
+
+def _hash_of(plan: InstalmentPlan) -> str:
+    clauses = tuple(plan.terms["clauses"])
+    if plan.is_accelerated != ("due_on_default" in clauses):
+        return ""
+    rows = sorted(plan.instalments.all(), key=lambda row: row.number)
+    wish = terms.PlanWish(
+        open_cents=plan.terms["open_cents"],
+        per_month_cents=0,
+        first_due_on=rows[0].due_on,
+        rate_ppm=plan.rate_ppm,
+        clauses=clauses,
+        grace_days=plan.grace_days,
+        covers=tuple(plan.terms["covers"]),
+    )
+    return terms.terms_hash(
+        [terms.Instalment(row.number, row.due_on, row.amount_cents, row.interest_cents, 0) for row in rows],
+        wish,
     )
 
 
@@ -100,7 +137,7 @@ def _carry_out(
     book: OpenBook, row: dict[str, Any], owed: pl.DataFrame, facts_known: pl.DataFrame, on: dt.date
 ) -> int:
     plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=row["plan_id"])
-    is_broken = row["action"] == PlanAction.BROKEN
+    is_broken = row["action"] in ENDING_BADLY
     kind = FactKind.PLAN_BROKEN if is_broken else FactKind.PLAN_ENDED
     # A plan whose fulfilment was undone ends once more: by another fact, with keys of its own.
     before = facts_known.filter(

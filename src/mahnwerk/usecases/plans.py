@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 from django.db import transaction
 
-from mahnwerk.frames import Book, FactKind, Role
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, Book, FactKind, Role
 from mahnwerk.kernel import calendar, plan_reminders, plan_states
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.calendar import plus_months
@@ -36,6 +36,8 @@ FIRST_AFTER: Final = dt.timedelta(days=14)
 CHUNK: Final = 5_000
 """Cases looked at together."""
 STANDARD: Final = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
+DEFERRED: Final = ("no_fee", "pay_early", "no_acknowledgement")
+"""Clauses of a deferral: nothing of it can fall due before its day."""
 AFFORDABILITY_CAVEAT: Final = (
     "What the attachment table (§ 850c ZPO) leaves takable, less the instalments of other plans here: a "
     "signal, not a limit. Income that cannot be attached, maintenance and rent are not in it."
@@ -45,7 +47,7 @@ COSTS_TOLD: Final = "This agreement costs nothing: no fee for it, now or later (
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of a plan, in whole cents and days."""
+    """What is asked of a plan, in whole cents and days. `all_on`: a deferral, all of it on that day."""
 
     per_month_cents: int
     first_on: dt.date | None = None
@@ -54,6 +56,7 @@ class Ask:
     dependants: int = 0
     by_debit: bool = False
     with_pause: bool = False
+    all_on: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -147,20 +150,32 @@ def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, sav
         costs_told=COSTS_TOLD if made.case.role == Role.AGENCY else "",
         affordable_cents=affordable,
         affordability=AFFORDABILITY_CAVEAT if affordable is not None else "",
-        exceeds_affordable=affordable is not None and ask.per_month_cents > affordable,
+        exceeds_affordable=affordable is not None and _exceeds(made.offer, ask, affordable, day),
     )
+
+
+def _exceeds(offer: PlanOffer, ask: Ask, affordable: int, day: dt.date) -> bool:
+    """Whether the plan takes more a month than the signal; a deferral, more than is put by until its day."""
+    if ask.all_on is None:
+        return ask.per_month_cents > affordable
+    months = (offer.last_due_on.year - day.year) * 12 + offer.last_due_on.month - day.month
+    return offer.total_cents > affordable * max(1, months)
 
 
 def _plain(ask: Ask) -> dict[str, Any]:
     """The question as JSON, without what the debtor told of his income."""
     kept = asdict(ask) | {"net_cents": None, "dependants": 0}
-    return {**kept, "first_on": ask.first_on.isoformat() if ask.first_on else None}
+    days = {name: kept[name].isoformat() if kept[name] else None for name in ("first_on", "all_on")}
+    return kept | days
 
 
 def _asked(row: OfferRow) -> Ask:
     asked = dict(row.terms["ask"])
-    first = asked["first_on"]
-    return Ask(**{**asked, "first_on": dt.date.fromisoformat(first) if first else None})
+    days = {
+        name: dt.date.fromisoformat(asked[name]) if asked.get(name) else None
+        for name in ("first_on", "all_on")
+    }
+    return Ask(**(asked | days))
 
 
 def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
@@ -175,14 +190,14 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
             "Settle what is disputed first, or look at `mahnwerk statement`.",
         )
     clauses = (
-        *STANDARD,
+        *(DEFERRED if ask.all_on else STANDARD),
         *(("pause_once",) if ask.with_pause else ()),
         *(("direct_debit",) if ask.by_debit else ()),
     )
     wish = PlanWish(
         open_cents=int(claims["open_cents"].sum()),
-        per_month_cents=ask.per_month_cents,
-        first_due_on=ask.first_on or _first_on(day),
+        per_month_cents=PRINCIPAL_CENTS_MAX if ask.all_on else ask.per_month_cents,
+        first_due_on=ask.all_on or ask.first_on or _first_on(day),
         rate_ppm=ask.rate_ppm,
         bearing_cents=int(claims["principal_open_cents"].sum()),
         clauses=(*clauses, "interest_as_agreed" if ask.rate_ppm else "no_interest"),
@@ -275,7 +290,7 @@ def agree(
     elif ask is not None:
         made, start = _make(book, case_id, ask, day), day
     else:
-        raise BadInput("nothing to agree to.", "Name an offer, or say --per-month AMOUNT.")
+        raise BadInput("nothing to agree to.", "Name an offer, or say --per-month or --all-on.")
     known = _running(book, case_id, day)
     if known is not None:
         if known.terms_hash == made.offer.terms_hash and known.agreed_on == start:
