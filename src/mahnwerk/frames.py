@@ -18,6 +18,7 @@ import polars as pl
 
 from mahnwerk.bounds import PRINCIPAL_CENTS_MAX as PRINCIPAL_CENTS_MAX
 from mahnwerk.bounds import RATE_PPM_MAX as RATE_PPM_MAX
+from mahnwerk.person_fields import PERSON as PERSON
 
 Schema = Mapping[str, Any]
 
@@ -290,30 +291,19 @@ INSTALMENTS: Final[Schema] = {
     "agreed_on": pl.Date,
     "rate_ppm": pl.Int64,  # agreed interest on the open principal while the plan runs; 0 = none
     "is_accelerated": pl.Boolean,  # the terms let the rest fall due on default
-    "reminded_on": pl.Date,  # of the missed instalment, last told so; null = not yet
+    "reminded_on": pl.Date,  # by a person, of a missed instalment, last; null = not yet
+    "reminded_first_on": pl.Date,  # the same, first
+    "is_debited": pl.Boolean,  # the terms say that we collect it by direct debit
+    "mandate_from": pl.Date,  # signature of the mandate that is open, or was last; null = there is none
+    "mandate_until": pl.Date,  # the day it ended; null = it has not
+    "collect_on": pl.Date,  # day of its last collection as the debtor was told; null = the day of the plan
+    "is_ordered": pl.Boolean,  # that collection is in a file for the bank
+    "failed_on": pl.Date,  # it was refused or returned; null = not
+    "failed_reason": pl.String,  # with this code of the bank; null or empty = none told
 }
-"""Instalments of the plans agreed, one row each, as signed."""
+"""Instalments of the plans agreed, one row each, as signed, and what became of collecting them."""
 
 # --- what comes in from files -----------------------------------------------------------------
-
-PERSON: Final = (
-    "customer_number",
-    "company",
-    "salutation",
-    "title",
-    "first_name",
-    "last_name",
-    "address_extra",
-    "street",  # with house number
-    "postcode",
-    "city",
-    "country",  # ISO 3166-1 alpha-2
-    "email",
-    "phone",
-    "iban",
-    "language",  # de, en or "" = not said
-)
-"""Fields of a person, in files, in the encrypted payload and in letters. Missing is ""."""
 
 IMPORTED_CLAIMS: Final[Schema] = {
     "row_no": pl.Int64,  # as a spreadsheet counts: the header is row 1; 1 for an e-invoice

@@ -194,6 +194,14 @@ class Story:
                 "rate_ppm": 0,
                 "is_accelerated": True,
                 "reminded_on": None,
+                "reminded_first_on": None,
+                "is_debited": False,
+                "mandate_from": None,
+                "mandate_until": None,
+                "collect_on": None,
+                "is_ordered": None,
+                "failed_on": None,
+                "failed_reason": None,
             }
             self.instalments.append({**row, **changes})
         return self

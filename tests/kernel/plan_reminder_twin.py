@@ -43,10 +43,9 @@ def asks(story: Story, case_id: int, on: date, received: dict[int, date | None])
         for row in letters
         if row["message_step_id"] == "plan_reminder" and row["message_id"] in received
     ]
-    last_missed, grace = missed[-1][0], 7
-    if told and max(told) > last_missed + timedelta(days=grace):
+    if told and max(told) > max(day for day, _ in missed):
         return 0
-    cents = missed[-1][1]
+    cents = sum(cents for _, cents in missed)
     if cents <= 300 or _is_held(live, on):  # the tolerance of the procedure
         return 0
     if case["feed_checked_on"] and (on - case["feed_checked_on"]).days > case["feed_max_age_days"]:
@@ -70,7 +69,7 @@ def _live(facts: list[Row], on: date) -> list[Row]:
 
 
 def _missed(story: Story, case_id: int, live: list[Row], on: date) -> list[tuple[date, int]]:
-    """Instalments past their grace, with what is missing up to each."""
+    """Instalments that are the debtor's to pay and were not: the day with whose end they were, what lacks."""
     if any(row["kind"] in (F.PLAN_BROKEN, F.PLAN_ENDED) for row in live):
         return []
     mine = sorted(
@@ -80,11 +79,22 @@ def _missed(story: Story, case_id: int, live: list[Row], on: date) -> list[tuple
     paid = sum(
         row["amount_cents"] for row in live if row["kind"] == F.PAYMENT_RECEIVED and row["fact_no"] > start
     )
-    found, sum_so_far = [], 0
+    found = []
     for row in mine:
-        sum_so_far += row["amount_cents"]
-        if sum_so_far > paid and on > row["due_on"] + timedelta(days=row["grace_days"]):
-            found.append((row["due_on"], sum_so_far - paid))
+        lacks = row["amount_cents"] - min(paid, row["amount_cents"])
+        paid -= row["amount_cents"] - lacks
+        days = [row["due_on"] + timedelta(days=row["grace_days"])]
+        if row["is_debited"]:
+            ended, failed = row["mandate_until"], row["failed_on"]
+            is_ours = failed is None or failed > on or row["failed_reason"] == "AM05"
+            if ended and ended <= on:
+                days.append(ended)
+            elif is_ours:
+                continue
+            if not is_ours:
+                days.append(failed)
+        if lacks and on > days[0]:
+            found.append((max(days), lacks))
     return found
 
 

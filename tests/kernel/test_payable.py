@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from tests.kernel.dunning_books import DUE, Story, laws, shipped, simple
@@ -14,9 +15,16 @@ from mahnwerk.kernel.payable import cents_of_link, payable
 ON = date(2026, 3, 31)
 
 
-def asked(story: Story, on: date = ON, claim_id: int | None = None, amount: int | None = None) -> int:
+def asked(
+    story: Story,
+    on: date = ON,
+    claim_id: int | None = None,
+    amount: int | None = None,
+    plan_id: int | None = None,
+) -> int:
     book = story.book()
-    return cents_of_link(payable(book, decide(book, laws(), on, procedures=shipped()), on), claim_id, amount)
+    rows = payable(book, decide(book, laws(), on, procedures=shipped()), on)
+    return cents_of_link(rows, claim_id, amount, plan_id)
 
 
 def is_settled(story: Story, on: date = ON) -> bool:
@@ -96,3 +104,58 @@ def test_what_may_wait_can_be_paid_all_the_same(kind: FactKind) -> None:
     story.fact(FactKind.PAYMENT_RECEIVED, ON, amount_cents=5_000, claim_id=None)
     assert asked(story) > 0
     assert asked(simple().fact(kind, ON, claim_id=11, until_on=ON + timedelta(days=30))) == 10_000
+
+
+AGREED = date(2026, 3, 9)
+RATES = [date(2026, 4, 15), date(2026, 5, 15), date(2026, 6, 15), date(2026, 7, 15)]
+
+
+def planned(**changes: Any) -> Story:
+    """Four instalments of 25 euro."""
+    return simple().agree(RATES, 2_500, AGREED, **changes)
+
+
+def test_while_a_plan_runs_its_instalments_are_asked_for_and_never_the_whole() -> None:
+    story = planned()
+    for day, cents in ((ON, 2_500), (RATES[0], 2_500), (RATES[1], 5_000), (date(2026, 6, 20), 7_500)):
+        assert asked(story, day) == asked(story, day, claim_id=11) == cents
+    assert asked(story, ON, amount=9_000) == 9_000  # a sum that somebody named
+    story.fact(FactKind.PAYMENT_RECEIVED, RATES[0], amount_cents=1_000)
+    assert asked(story, RATES[0]) == 1_500
+    story.fact(FactKind.PAYMENT_RECEIVED, RATES[0], amount_cents=1_500)
+    assert asked(story, RATES[0]) == 2_500  # the next one, to who likes to pay early
+    story.fact(FactKind.PLAN_BROKEN, date(2026, 6, 20), code="instalments_missed")
+    assert asked(story, date(2026, 6, 20)) == asked(story, date(2026, 6, 20), claim_id=11) >= 7_500
+
+
+def test_what_else_is_due_is_asked_for_with_the_instalment_and_before_the_next() -> None:
+    story = planned().claim(12, principal_cents=7_000, due_on=date(2026, 4, 1))
+    assert asked(story, date(2026, 4, 1)) == 2_500  # nothing is overdue yet: the next instalment
+    owed = asked(story, date(2026, 4, 14), claim_id=12)
+    assert owed >= 7_000
+    assert asked(story, date(2026, 4, 14)) == owed
+    assert asked(story, RATES[0]) == asked(story, RATES[0], claim_id=12) + 2_500
+
+
+def test_a_reminders_link_asks_for_what_is_due_of_its_plan_and_no_more() -> None:
+    story = planned().claim(12, principal_cents=7_000, due_on=date(2026, 4, 1))
+    plan_id = story.instalments[0]["plan_id"]
+    told = date(2026, 4, 23)
+    assert asked(story, told, amount=2_500, plan_id=plan_id) == 2_500
+    assert asked(story, date(2026, 6, 20), amount=2_500, plan_id=plan_id) == 2_500
+    story.fact(FactKind.PAYMENT_RECEIVED, told, amount_cents=1_000, claim_id=11)
+    assert asked(story, told, amount=2_500, plan_id=plan_id) == 1_500
+    story.fact(FactKind.PAYMENT_RECEIVED, told, amount_cents=1_500, claim_id=11)
+    assert asked(story, told, amount=2_500, plan_id=plan_id) == 0
+    story.fact(FactKind.DISPUTE_RAISED, date(2026, 5, 16), claim_id=11)
+    assert asked(story, date(2026, 5, 16), amount=2_500, plan_id=plan_id) == 0
+
+
+def test_what_we_collect_is_not_asked_for() -> None:
+    story = planned(is_debited=True, mandate_from=AGREED)
+    assert asked(story, ON) == asked(story, RATES[1]) == asked(story, RATES[1], claim_id=11) == 0
+    assert asked(story, RATES[1], amount=2_500) == 2_500
+    story.instalments[0] |= {"collect_on": RATES[0], "is_ordered": True, "failed_on": RATES[0]}
+    assert asked(story, RATES[1]) == 2_500
+    ended = planned(is_debited=True, mandate_from=AGREED, mandate_until=date(2026, 5, 20))
+    assert asked(ended, date(2026, 5, 20)) == 5_000

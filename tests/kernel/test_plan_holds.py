@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kernel.books import book, claim, default_after_due, fact
+from tests.kernel.books import book, claim, default_after_due, fact, frame
 from tests.kernel.dunning_books import DUE, held, laws, outcome, simple
 
 from mahnwerk.frames import FactKind, HeldReason
@@ -25,10 +25,22 @@ K = FactKind
 
 def instalments(rate: int = 0, count: int = 4, amount: int = 2_500, case_id: int = 1) -> pl.DataFrame:
     rows = [
-        (case_id, 7, "plan-1", n, plus_months(FIRST, n - 1), amount, 7, AGREED, rate, True, None)
+        {
+            "case_id": case_id,
+            "plan_id": 7,
+            "plan_code": "plan-1",
+            "number": n,
+            "due_on": plus_months(FIRST, n - 1),
+            "amount_cents": amount,
+            "grace_days": 7,
+            "agreed_on": AGREED,
+            "rate_ppm": rate,
+            "is_accelerated": True,
+            "is_debited": False,
+        }
         for n in range(1, count + 1)
     ]
-    return pl.DataFrame(rows, schema=dict(plans.INSTALMENTS), orient="row")
+    return frame(plans.INSTALMENTS, rows)
 
 
 def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0, told: date | None = None) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.kernel.books import frame
 
-from mahnwerk.kernel import plans
+from mahnwerk.kernel import plan_states, plans
 from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.plans import INSTALMENTS, PlanRefused, PlanWish, solve
 from mahnwerk.law import load_laws
@@ -77,80 +79,75 @@ def test_affordable_is_what_the_table_leaves() -> None:
     assert plans.affordable(2_000_00, 0, ON, LAW, other_plans_cents=300_00) == 0
 
 
-def agreed(count: int = 3, amount: int = 3000) -> pl.DataFrame:
+def agreed(count: int = 3, amount: int = 3000, **changes: Any) -> pl.DataFrame:
+    row = {
+        "case_id": 1,
+        "plan_id": 7,
+        "plan_code": "plan-1",
+        "amount_cents": amount,
+        "grace_days": 7,
+        "agreed_on": ON,
+        "rate_ppm": 0,
+        "is_accelerated": True,
+        "is_debited": False,
+    }
     rows = [
-        (
-            1,
-            7,
-            "plan-1",
-            number,
-            plus_months(date(2026, 12, 1), number - 1),
-            amount,
-            7,
-            ON,
-            0,
-            True,
-            None,
-        )
+        {**row, "number": number, "due_on": plus_months(date(2026, 12, 1), number - 1), **changes}
         for number in range(1, count + 1)
     ]
-    return pl.DataFrame(rows, schema=dict(INSTALMENTS), orient="row")
+    return frame(INSTALMENTS, rows)
 
 
-def paid(*rows: tuple[date, int]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [(1, day, cents) for day, cents in rows],
-        schema={"case_id": pl.Int64, "effective_on": pl.Date, "amount_cents": pl.Int64},
-        orient="row",
-    )
+def paid(cents: int) -> pl.DataFrame:
+    return frame(plan_states.PAID, [{"case_id": 1, "plan_code": "plan-1", "paid_cents": cents}])
 
 
 @pytest.mark.parametrize(
     ("payments", "on", "state"),
     [
-        ((), date(2026, 11, 30), "kept"),
-        ((), date(2026, 12, 1), "grace"),
-        ((), date(2026, 12, 8), "grace"),
-        ((), date(2026, 12, 9), "missed"),
-        (((date(2026, 12, 5), 3000),), date(2026, 12, 9), "kept"),
-        (((date(2026, 12, 5), 1000),), date(2026, 12, 9), "missed"),
-        ((), date(2027, 1, 1), "missed"),  # the second is due today, so it is not missing yet
-        ((), date(2027, 1, 8), "missed"),  # the last of its days of grace
-        ((), date(2027, 1, 9), "broken"),
-        (((date(2026, 12, 5), 1000),), date(2027, 1, 9), "missed"),  # less than two full ones
-        (((date(2026, 11, 10), 9000),), date(2026, 12, 9), "missed"),  # paid before the agreement: not for it
-        (((date(2026, 11, 20), 9000),), date(2026, 11, 21), "fulfilled"),
+        (0, date(2026, 11, 30), "kept"),
+        (0, date(2026, 12, 1), "grace"),
+        (0, date(2026, 12, 8), "grace"),
+        (0, date(2026, 12, 9), "missed"),
+        (3000, date(2026, 12, 9), "kept"),
+        (1000, date(2026, 12, 9), "missed"),
+        (0, date(2027, 1, 1), "missed"),  # the second is due today, so it is not missing yet
+        (0, date(2027, 1, 8), "missed"),  # the last of its days of grace
+        (0, date(2027, 1, 9), "broken"),
+        (1000, date(2027, 1, 9), "missed"),  # less than two full ones
+        (9000, date(2026, 11, 21), "fulfilled"),
     ],
 )
-def test_states(payments: tuple[tuple[date, int], ...], on: date, state: str) -> None:
-    (row,) = plans.states(agreed(), paid(*payments), on).to_dicts()
+def test_states(payments: int, on: date, state: str) -> None:
+    (row,) = plan_states.states(agreed(), paid(payments), on).to_dicts()
     assert row["state"] == state
 
 
-ORDER = {"fulfilled": 0, "kept": 1, "grace": 2, "missed": 3, "broken": 4}
+ORDER = {"fulfilled": 0, "kept": 1, "grace": 2, "not_collected": 3, "missed": 4, "broken": 5}
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 120), st.integers(1, 4000)), max_size=6),
-    st.integers(0, 120),
-    st.integers(1, 3000),
-)
-def test_paying_more_never_makes_it_worse(rows: list[tuple[int, int]], after: int, extra: int) -> None:
-    payments = [(ON + timedelta(days=day), cents) for day, cents in rows]
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 9_500), st.integers(0, 120), st.integers(1, 3000), st.booleans(), st.integers(0, 60))
+def test_paying_more_never_makes_it_worse(
+    cents: int, after: int, extra: int, is_debited: bool, failed_after: int
+) -> None:
     on = ON + timedelta(days=after)
-    before = plans.states(agreed(), paid(*payments), on)["state"][0]
-    better = plans.states(agreed(), paid(*payments, (ON, extra)), on)["state"][0]
+    failed_on = ON + timedelta(days=failed_after)
+    rows = agreed(is_debited=is_debited, mandate_from=ON, is_ordered=True, failed_on=failed_on)
+    before = plan_states.states(rows, paid(cents), on)["state"][0]
+    better = plan_states.states(rows, paid(cents + extra), on)["state"][0]
     assert ORDER[better] <= ORDER[before]
 
 
-def acted(state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000) -> list[str]:
+def acted(
+    state_on: date, *, told: date | None, accelerated: bool = True, left: int = 9_000, cents: int = 0
+) -> list[str]:
     rows = agreed().with_columns(is_accelerated=pl.lit(accelerated))
-    stand = plans.states(rows, paid(), state_on)
+    stand = plan_states.states(rows, paid(cents), state_on)
     owed = pl.DataFrame({"case_id": [1], "plan_code": ["plan-1"], "open_cents": [left]})
-    known = [(7, told, told + timedelta(days=plans.OFFER_DAYS))] if told else []
-    words = pl.DataFrame(known, schema=plans.TOLD, orient="row")
-    return plans.actions(stand, rows, words, owed, state_on)["action"].to_list()
+    known = [(7, told, told + timedelta(days=plan_states.OFFER_DAYS), None)] if told else []
+    words = pl.DataFrame(known, schema=plan_states.TOLD, orient="row")
+    return plan_states.actions(stand, rows, words, owed, state_on)["action"].to_list()
 
 
 TOLD = date(2027, 1, 9)
@@ -165,6 +162,9 @@ TOLD = date(2027, 1, 9)
         (date(2027, 1, 24), date(2026, 11, 30), True, 9_000, []),  # told of something else
         (date(2027, 1, 24), date(2027, 1, 8), True, 9_000, []),  # told when only one was missed
         (date(2027, 1, 24), TOLD, False, 9_000, []),  # not agreed
+        (date(2027, 2, 24), date(2027, 2, 9), False, 9_000, ["not_paid_by_its_end"]),  # nothing is to come
+        (date(2027, 2, 23), date(2027, 2, 9), False, 9_000, []),  # the fourteenth day
+        (date(2027, 2, 24), date(2027, 2, 8), False, 9_000, []),  # told before the last was missed
         (date(2026, 12, 31), date(2026, 12, 9), True, 9_000, []),  # only one is missing
         (date(2027, 1, 24), TOLD, True, 0, ["fulfilled"]),  # nothing is open any more
     ],
@@ -173,3 +173,19 @@ def test_only_what_was_signed_happens(
     on: date, told: date | None, accelerated: bool, left: int, action: list[str]
 ) -> None:
     assert acted(on, told=told, accelerated=accelerated, left=left) == action
+
+
+def test_the_last_instalment_missing_alone_ends_the_plan_once_told_and_unanswered() -> None:
+    told = date(2027, 2, 9)
+    assert acted(date(2027, 2, 23), told=told, cents=6_000) == []
+    assert acted(date(2027, 2, 24), told=told, cents=6_000) == ["not_paid_by_its_end"]
+    assert acted(date(2027, 12, 1), told=None, cents=6_000) == []
+
+
+def test_a_deferral_is_one_instalment_with_its_interest() -> None:
+    offer = solve(PlanWish(1_000_00, 10**13, date(2027, 2, 15), rate_ppm=60_000), LAW, ON)
+    (only,) = offer.instalments
+    assert (only.due_on, only.amount_cents) == (date(2027, 2, 15), 1_000_00 + offer.interest_cents)
+    assert offer.interest_cents == 14_96  # 91 days: 14.9589…
+    with pytest.raises(PlanRefused, match="months ahead"):
+        solve(PlanWish(1_000_00, 10**13, date(2033, 2, 15)), LAW, ON)

@@ -462,3 +462,27 @@ def test_the_pay_link_can_be_followed_read_and_heard_beside_the_code(make: Any) 
     without = render(make())
     assert len(pypdfium2.PdfDocument(rendered.pdf)) == len(pypdfium2.PdfDocument(without.pdf))
     assert "/Annots" not in pypdf.PdfReader(io.BytesIO(without.pdf)).pages[0]
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(
+    ("why", "said", "asked"),
+    [
+        ("not_paid", ("vielleicht ist es nur", "slipped your mind"), ("fällig", "is due on")),
+        ("returned", ("kam von Ihrer Bank zurück", "came back from your bank"), ("ziehen wir", "we collect")),
+        ("no_mandate", ("kein gültiges SEPA-Mandat", "no valid SEPA mandate"), ("fällig", "is due on")),
+    ],
+)
+def test_a_plans_reminder_says_why_the_instalment_is_missing(
+    language: str, why: str, said: tuple[str, str], asked: tuple[str, str]
+) -> None:
+    letter = samples.plan_reminder(language=language)
+    assert letter.plan is not None
+    letter = replace(letter, plan=replace(letter.plan, why=why))
+    rendered = render(letter)
+    assert refusals(letter, rendered, by_post=True) == []
+    text = " ".join(pdf_text(rendered.pdf).split())
+    place = ("de", "en").index(language)
+    assert said[place] in text
+    assert asked[place] in text
+    assert ("vielleicht ist es nur" in text or "slipped your mind" in text) == (why == "not_paid")

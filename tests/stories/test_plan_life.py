@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -141,3 +141,100 @@ def test_a_plan_that_breaks_only_after_a_word_and_time_to_answer(tenant_id: int,
     assert Fact.objects.count() == count
     facts = [row["kind"] for row in why(world.book, world.reference, d(7, 10)).facts]
     assert facts.count("plan_broken") == 1
+
+
+def test_a_plan_paid_to_its_end_comes_back_when_the_last_payment_does(tenant_id: int, tmp_path: Path) -> None:
+    # A third debtor pays 150 a month, each on its day. The plan is done.
+    world = plan_world.make(tenant_id, tmp_path, {"amount_cents": 30_000})
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        agreed = plans.agree(book, world.reference, ask=read_ask("150", first_on=d(4, 1)), on=d(3, 2))
+    amounts = [row["amount_cents"] for row in agreed.terms["instalments"]]
+    days = [date.fromisoformat(row["due_on"]) for row in agreed.terms["instalments"]]
+    paid = [
+        world.pays(day, f"{cents / 100:.2f}", reference=f"pay-{day}")
+        for day, cents in zip(days, amounts, strict=True)
+    ]
+    world.runs(days[-1])
+    assert state(world, days[-1]) == "fulfilled"
+    assert reason(world, days[-1])[0] == "settled"
+    # Five weeks later his bank takes the first payment back. As of that day the plan runs as it ran before.
+    back = days[-1] + timedelta(days=35)
+    world.fact("payment_returned", back, voids=paid[0].fact_no)
+    assert state(world, back) == "missed"
+    assert state(world, back - timedelta(days=1)) == "fulfilled"  # a look at the day before
+    # No dunning letter goes out: the kind word about what is missing does, and it alone.
+    report = world.runs(back)
+    assert [row["step_id"] for row in report.measures] == ["plan_reminder"]
+    with world.on(back) as book:
+        told = plan_reminders.remind(book, world.reference, channel="phone", on=back)
+    assert told.missing_cents == 150_00
+    world.runs(back + timedelta(days=1))
+    assert reason(world, back + timedelta(days=1))[0] == "plan_kept"
+    # He pays it again; the plan ends again, by a fact of its own. Run twice, it ends once.
+    again = back + timedelta(days=3)
+    world.pays(again, f"{amounts[0] / 100:.2f}", reference="once more")
+    world.runs(again)
+    world.runs(again)
+    assert state(world, again) == "fulfilled"
+    assert reason(world, again)[0] == "settled"
+    assert owed(world, again) == 0
+    ends = Fact.objects.filter(kind=FactKind.PLAN_ENDED).order_by("fact_no")
+    assert list(ends.values_list("effective_on", flat=True)) == [days[-1], again]
+    assert AuditEntry.objects.filter(action="plan_execute").count() == 2
+
+
+def test_a_deferral_is_offered_agreed_and_over_on_its_day(tenant_id: int, tmp_path: Path) -> None:
+    # A fourth debtor starts work in May. All of it on 15 June would do; nothing until then.
+    world = plan_world.make(tenant_id, tmp_path)
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        ask = read_ask("", all_on=d(6, 15), income="2000")
+        view = plans.offer(book, world.reference, ask, save=True)
+    (only,) = view.terms["instalments"]
+    assert (only["due_on"], only["amount_cents"]) == ("2026-06-15", view.terms["open_cents"])
+    assert (view.terms["total_cents"], view.terms["last_due_on"]) == (view.terms["open_cents"], "2026-06-15")
+    assert "due_on_default" not in view.terms["clauses"]
+    assert not view.exceeds_affordable  # three months of what could be attached are more
+    with pytest.raises(BadInput, match="defers all of it"):
+        read_ask("50", all_on=d(6, 15))
+    with world.on(d(3, 4)) as book:
+        agreed = plans.agree(book, world.reference, offer_id=view.offer_id, on=d(3, 4))
+    assert agreed.terms_hash == view.terms["terms_hash"]
+    rest = owed(world, d(3, 4))
+    # Nobody writes, and no interest runs. On 15 June nothing comes; the kind word follows its days of grace.
+    world.runs(d(6, 1))
+    assert reason(world, d(6, 1)) == ("plan_kept", "next_instalment 2026-06-15")
+    assert owed(world, d(6, 1)) == rest
+    assert world.runs(d(6, 22)).measure_count == 0
+    report = world.runs(d(6, 23))
+    assert [row["step_id"] for row in report.measures] == ["plan_reminder"]
+    with world.on(d(6, 23)) as book:
+        plan_reminders.remind(book, world.reference, channel="phone", on=d(6, 23))
+    world.runs(d(7, 7))
+    assert state(world, d(7, 7)) == "missed"
+    # Told, and unanswered for fourteen days: the deferral is over, and dunning goes on where it had been.
+    world.runs(d(7, 8))
+    assert state(world, d(7, 8)) == "broken"
+    assert reason(world, d(7, 8))[0] != "plan_kept"
+    assert AuditEntry.objects.get(action="plan_execute").detail["because"] == "not_paid_by_its_end"
+
+
+def test_what_lacks_at_the_end_is_not_deferred_for_ever(tenant_id: int, tmp_path: Path) -> None:
+    # A fifth debtor pays 90 of each 100. What lacks in the end is less than two instalments, and due.
+    world = plan_world.make(tenant_id, tmp_path)
+    world.runs(d(3, 2))
+    with world.on(d(3, 2)) as book:
+        agreed = plans.agree(book, world.reference, ask=read_ask("100", first_on=d(4, 1)), on=d(3, 2))
+    *days, last = [date.fromisoformat(row["due_on"]) for row in agreed.terms["instalments"]]
+    for day in days:
+        world.pays(day, "90", reference=f"pay-{day}")
+    told = last + timedelta(days=8)
+    world.runs(told)
+    with world.on(told) as book:
+        plan_reminders.remind(book, world.reference, channel="phone", on=told)
+    world.runs(told + timedelta(days=14))
+    assert state(world, told + timedelta(days=14)) == "missed"
+    world.runs(told + timedelta(days=15))
+    assert state(world, told + timedelta(days=15)) == "broken"
+    assert reason(world, told + timedelta(days=15))[0] != "plan_kept"

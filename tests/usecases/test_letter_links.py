@@ -357,3 +357,74 @@ def test_the_reminder_of_a_plan_links_to_what_is_missed(shop: Any, at: Callable[
     assert f"{PAGES}/pay/{link.public_id}" in text
     page = provider_links.page(link.public_id)
     assert (page.state, page.amount_cents) == ("open", 25_00)
+
+
+def test_what_a_reminder_asked_for_is_asked_for_no_more_once_it_came_another_way(
+    shop: Any, at: Callable[[int], None]
+) -> None:
+    from mahnwerk.records.models import PayLink
+    from mahnwerk.usecases import facts, plans, provider_links
+    from mahnwerk.usecases.plan_asks import read_ask
+
+    case, on = "M-000002", dt.date(2026, 5, 12)
+
+    def page(public_id: str, day: dt.date) -> tuple[str, int]:
+        at((day - FIRST).days * 24)
+        shown = provider_links.page(public_id)
+        return shown.state, shown.amount_cents
+
+    plans.agree(shop, case, ask=read_ask("25", first_on=dt.date(2026, 5, 4)), on=FIRST + dt.timedelta(days=1))
+    at((on - FIRST).days * 24)
+    run(shop, on)
+    link = PayLink.objects.get(case__case_reference=case)
+    whole = provider_links.make(shop, case).public_id  # as an older letter may have it
+    assert page(whole, on) == ("open", 25_00)
+    # A part of it comes by transfer: the link asks for the rest. Then the rest comes, too.
+    facts.add(shop, case, "payment_received", on=on, amount="10")
+    assert page(link.public_id, on) == page(whole, on) == ("open", 15_00)
+    facts.add(shop, case, "payment_received", on=on, amount="15")
+    assert page(link.public_id, on) == ("settled", 0)
+    assert page(whole, on) == ("open", 25_00)  # the next one, for who likes to pay early
+    # It is asked for again when that payment goes back, and never the next one with it.
+    back = facts.add(shop, case, "payment_returned", on=dt.date(2026, 6, 8), voids=_last_payment(case))
+    assert page(link.public_id, dt.date(2026, 6, 8)) == ("open", 25_00)
+    facts.add(shop, case, "voided", on=dt.date(2026, 6, 8), voids=back.fact_no)
+    # The plan breaks: the general link asks for the whole, this one still for no more than it told of.
+    facts.add(shop, case, "plan_broken", on=dt.date(2026, 6, 9), code="instalments_missed")
+    assert page(link.public_id, dt.date(2026, 6, 9)) == ("open", 25_00)
+    state, cents = page(whole, dt.date(2026, 6, 9))
+    assert state == "open"
+    assert cents > 70_00
+
+
+def _last_payment(case: str) -> int:
+    from mahnwerk.frames import FactKind
+    from mahnwerk.records.models import Fact
+
+    mine = Fact.objects.filter(case__case_reference=case, kind=FactKind.PAYMENT_RECEIVED)
+    return mine.latest("fact_no").fact_no
+
+
+def test_who_pays_on_a_reminders_link_names_the_claims_of_its_plan(
+    shop: Any, at: Callable[[int], None], simulator: Simulator
+) -> None:
+    from mahnwerk.records import plans as plan_records
+    from mahnwerk.records.models import Designation, PayLink, ProviderAccount
+    from mahnwerk.usecases import plans, provider_links, providers
+    from mahnwerk.usecases.plan_asks import read_ask
+
+    case, on = "M-000002", dt.date(2026, 5, 12)
+    plans.agree(shop, case, ask=read_ask("25", first_on=dt.date(2026, 5, 4)), on=FIRST + dt.timedelta(days=1))
+    at((on - FIRST).days * 24)
+    run(shop, on)
+    link = PayLink.objects.get(case__case_reference=case)
+    provider_links.checkout_url(link.public_id)
+    simulator.now = dt.datetime.combine(on, dt.time(6), dt.UTC)
+    simulator.pay(link.public_id)
+    for raw, headers in simulator.deliveries("stripe"):
+        providers.receive_webhook("stripe", ProviderAccount.objects.get().public_id, raw, headers)
+    covered = plan_records.claims_of(shop.tenant_id, link.plan_id)
+    fact_no = _last_payment(case)
+    named = Designation.objects.filter(case__case_reference=case, fact_no=fact_no)
+    assert sorted(named.values_list("claim_id", flat=True)) == sorted(covered)
+    assert plans.show(shop, case, on)[0].paid_cents == 25_00

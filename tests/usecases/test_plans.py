@@ -11,11 +11,12 @@ from tests.records import worlds
 from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
-from mahnwerk.frames import Role
+from mahnwerk.frames import FactKind, Role
 from mahnwerk.kernel.plans import CLAUSES
-from mahnwerk.records.models import AuditEntry, Fact, InstalmentPlan, PayLink
+from mahnwerk.records import plans as plan_records
+from mahnwerk.records.models import AuditEntry, Case, Claim, Fact, InstalmentPlan, PayLink
 from mahnwerk.records.models import PlanOffer as OfferRow
-from mahnwerk.usecases import cases, plan_reminders, plans, provider_accounts, provider_links
+from mahnwerk.usecases import cases, clock, plan_reminders, plans, provider_accounts, provider_links
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.plan_asks import read_ask
 
@@ -180,6 +181,34 @@ def test_a_reminder_names_a_link_for_what_is_missing_and_no_more(
     assert told.text.endswith(f"\nOnline zahlen: {told.pay_url}")
     with world.on(day):
         assert provider_links.page(link.public_id).amount_cents == 5_000
-    world.pays(day, "290,00")
+    world.pays(day, "30,00")
     with world.on(day):
-        assert 0 < provider_links.page(link.public_id).amount_cents < 5_000
+        assert provider_links.page(link.public_id).amount_cents == 2_000
+    world.pays(day, "20,00", reference="the rest")
+    with world.on(day):
+        page = provider_links.page(link.public_id)
+        assert (page.state, page.amount_cents) == ("settled", 0)
+
+
+def test_a_plan_that_is_not_on_record_as_signed_is_not_executed(world: PlanWorld) -> None:
+    """Its rows cannot be changed; this one was written with the hash of other terms."""
+    case = Case.objects.get(tenant_id=world.book.tenant_id, case_reference=world.reference)
+    claim = Claim.objects.get(tenant_id=world.book.tenant_id, case=case)
+    with world.on(DAY) as book:
+        view = plans.offer(book, world.reference, read_ask("100"), on=DAY)
+        values = {**view.terms, "terms_hash": "0" * 64}
+        plan_records.add(
+            book.tenant_id,
+            case.id,
+            1,
+            "plan-1",
+            values,
+            agreed_on=DAY,
+            recorded_at=clock.now(),
+            actor="clerk",
+        )
+    world.fact("plan_agreed", DAY, code="plan-1", invoice_number=claim.invoice_number)
+    world.pays(DAY, f"{view.terms['total_cents'] / 100:.2f}")
+    report = world.runs(DAY)
+    assert report.plans_not_as_signed == [world.reference]
+    assert not Fact.objects.filter(kind=FactKind.PLAN_ENDED).exists()

@@ -31,6 +31,10 @@ PerMonth = Annotated[str, typer.Option("--per-month", help="What can be paid a m
 Income = Annotated[str, typer.Option("--income", help="Net income a month, for the signal; never kept.")]
 Dependants = Annotated[int, typer.Option("--dependants", min=0, max=99, help="People maintained by law.")]
 First = Annotated[dt.datetime | None, typer.Option("--first", formats=DAY_FORMATS, help="First due day.")]
+AllOn = Annotated[
+    dt.datetime | None,
+    typer.Option("--all-on", formats=DAY_FORMATS, help="A deferral instead: all of it on this day."),
+]
 Rate = Annotated[str, typer.Option("--rate", help="Yearly interest in per cent; 0 = none.")]
 WithPause = Annotated[
     bool, typer.Option("--with-pause", help="One instalment may be put off to the end once a year.")
@@ -48,23 +52,25 @@ def offer(
     rate: Rate = "0",
     direct_debit: Debit = False,
     with_pause: WithPause = False,
+    all_on: AllOn = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the offer, to agree to it by its id.")] = False,
     on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show a plan: each instalment, the total, the last day, the clauses. Nothing is recorded.
+    """Show a plan or a deferral: each instalment, the total, the last day, the clauses. Nothing is recorded.
 
     Examples:
 
         mahnwerk plan offer 1-000042 --per-month 50
+        mahnwerk plan offer 1-000042 --all-on 2027-02-15
         mahnwerk plan offer 1-000042 --per-month 50 --income 2100 --dependants 1 --save
     """
     opened = open_book(book, actor)
     from mahnwerk.usecases import plans
 
-    ask = _ask(per_month, first, rate, direct_debit, with_pause, income, dependants)
+    ask = _ask(per_month, first, rate, direct_debit, with_pause, all_on, income, dependants)
     view = plans.offer(opened, case, ask, on=day_of(on), save=save)
     output.emit_json(view) if as_json else show_offer(view)
 
@@ -78,6 +84,7 @@ def agree(
     rate: Rate = "0",
     direct_debit: Debit = False,
     with_pause: WithPause = False,
+    all_on: AllOn = None,
     replaces: Annotated[bool, typer.Option("--replaces", help="End the plan that runs; a change.")] = False,
     on: LastRunOption = None,
     book: BookOption = "",
@@ -91,12 +98,14 @@ def agree(
         mahnwerk plan agree 1-000042 Xy3kQ0a9
         mahnwerk plan agree 1-000042 --per-month 50 --first 2026-12-01
     """
-    if bool(offer_id) == bool(per_month):
-        raise BadInput("agree needs an offer or --per-month, not both.", "mahnwerk plan agree CASE OFFER")
+    if bool(offer_id) == bool(per_month or all_on):
+        raise BadInput(
+            "agree needs an offer, or --per-month or --all-on, not both.", "mahnwerk plan agree CASE OFFER"
+        )
     opened = open_book(book, actor)
     from mahnwerk.usecases import plans
 
-    ask = None if offer_id else _ask(per_month, first, rate, direct_debit, with_pause)
+    ask = None if offer_id else _ask(per_month, first, rate, direct_debit, with_pause, all_on)
     view = plans.agree(opened, case, offer_id=offer_id, ask=ask, on=day_of(on), replaces=replaces)
     if as_json:
         output.emit_json(view)
@@ -131,17 +140,19 @@ def show(
 @app.command("list")
 def list_(
     state: Annotated[
-        str, typer.Option("--state", help="kept, grace, missed, broken, fulfilled or ended.")
+        str, typer.Option("--state", help="kept, grace, missed, not_collected, broken, fulfilled or ended.")
     ] = "",
     on: LastRunOption = None,
     book: BookOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """All plans of the book. `--state missed` is the list of those to be reminded, kindly.
+    """All plans of the book. `--state missed` is the list of those to be reminded, kindly;
+    `--state not_collected` of those whose instalment we were to collect, and did not.
 
-    Example:
+    Examples:
 
         mahnwerk plan list --state missed
+        mahnwerk plan list --state not_collected
     """
     opened = open_book(book)
     from mahnwerk.usecases import plans
@@ -237,6 +248,7 @@ def _ask(
     rate: str,
     direct_debit: bool,
     with_pause: bool,
+    all_on: dt.datetime | None,
     income: str = "",
     dependants: int = 0,
 ) -> Ask:
@@ -250,6 +262,7 @@ def _ask(
         with_pause=with_pause,
         income=income,
         dependants=dependants,
+        all_on=day_of(all_on),
     )
 
 
@@ -316,6 +329,7 @@ def show_plan(view: PlanView) -> None:
         {
             "paid since": money(view.paid_cents, view.currency),
             "missing": f"{money(view.missing_cents, view.currency)} since {date_text(view.missing_since)}",
+            "not collected": date_text(view.not_collected_since),
             "next": f"{money(view.next_cents, view.currency)} on {date_text(view.next_due_on)}",
             "reminded": date_text(view.reminded_on),
             "terms": view.terms_hash,

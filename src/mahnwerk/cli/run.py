@@ -230,6 +230,16 @@ def show_day(report: DayReport) -> None:
         )
     if report.plans_to_remind:
         typer.echo(f"Instalments missed, tell kindly (`plan remind`): {', '.join(report.plans_to_remind)}")
+    if report.plans_not_collected:
+        typer.echo(
+            "Instalments ours to collect and not there (`direct-debit create`): "
+            + ", ".join(report.plans_not_collected)
+        )
+    if report.plans_not_as_signed:
+        typer.echo(
+            "Plans that are not on record as signed, not executed (restore them from a backup): "
+            + ", ".join(report.plans_not_as_signed)
+        )
 
 
 def show_sending(report: SendReport) -> None:

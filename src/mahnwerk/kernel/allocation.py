@@ -19,6 +19,8 @@ from mahnwerk.kernel.disputes import disputed
 from mahnwerk.kernel.facts import live_facts, per_claim
 from mahnwerk.kernel.interest import EPOCH, Days, RateIndex, rate_index
 from mahnwerk.kernel.offers import accepted_offers, moments
+from mahnwerk.kernel.plan_payments import meant
+from mahnwerk.kernel.plan_states import LAID
 from mahnwerk.kernel.rates import NEVER, claim_rates, day_numbers, missing_parameter
 from mahnwerk.kernel.replay import Ledger, Places, Story, walk
 from mahnwerk.law import Laws
@@ -86,6 +88,8 @@ class Replay:
     """case_id, fact_no, problem: facts that ask for more than is there, as far as they do."""
     waived: pl.DataFrame
     """Interest given up because a payment came as demanded."""
+    laid: pl.DataFrame
+    """LAID: what payments and set-offs settled of each claim since the last plan over it was agreed."""
     allocations: pl.DataFrame | None = None
     spans: pl.DataFrame | None = None
     tomorrow: pl.DataFrame | None = None
@@ -158,6 +162,7 @@ def replay(
         subordinated=_subordinated(claims, ledger, story, live),
         problems=_problems(story, live),
         waived=_waived(story),
+        laid=_laid(claims, ledger),
         allocations=allocations(story) if detail else None,
         spans=spans(claims, ledger) if detail else None,
         tomorrow=tomorrow(claims, ledger, today + 1) if detail else None,
@@ -186,7 +191,8 @@ def _walked(
     book: Book, live: pl.DataFrame, claims: pl.DataFrame, costs: pl.DataFrame, ledger: Ledger, on: date
 ) -> Story:
     """Walk the cases whose history matters."""
-    money = ev.money_facts(live, plans.covered(live, book.instalments))
+    covered = plans.covered(live, book.instalments)
+    money = ev.money_facts(live, covered)
     touched = money.select("case_id").unique()
     own = (
         claims.with_row_index("row")
@@ -199,7 +205,9 @@ def _walked(
         return story
     owed = costs.filter(~pl.col("is_unproven")).join(touched, on="case_id", how="semi")
     ends, paused = ev.pause_lines(money, own)
-    offers = accepted_offers(money, book.designations, book.notices)
+    answered = accepted_offers(money, book.designations, book.notices)
+    implied = meant(money, covered, book.instalments, own, book.designations, answered)
+    offers = implied.offers
     letters, remembered = moments(offers)
     openings = money.filter(pl.col("op") == int(ev.Op.REMEMBER))
     marked = per_claim(openings, own).with_row_index("slot", offset=offers.height)
@@ -210,7 +218,8 @@ def _walked(
         [money, ev.charge_events(owed), ev.surplus_events(money, own, on), ends, letters, loans],
         own,
         {
-            "named": pl.concat([ev.named_lines(money, book.designations, offers), paused]),
+            "named": pl.concat([ev.named_lines(money, book.designations, offers, implied.by_sum), paused]),
+            "planned": implied.by_rest,
             "charged": ev.lines_of(charged, pl.col("charged_cents")),
             "remembered": pl.concat(
                 [ev.lines_of(marked, pl.col("slot")), remembered, ev.lines_of(loans, pl.col("slot"))]
@@ -230,7 +239,7 @@ def _walked(
         NEVER,
     )
     slots = offers.height + marked.height + loans.height
-    story.walk = walk(story.timeline, places, ledger, slots)
+    story.walk = walk(story.timeline, places, ledger, slots, implied.sums)
     return story
 
 
@@ -283,6 +292,13 @@ def _balances(claims: pl.DataFrame, ledger: Ledger, story: Story, disputes: pl.D
         .with_columns(disputed_cents=pl.when(pl.col("is_disputed")).then(part).otherwise(0))
         .select(list(BALANCES))
     )
+
+
+def _laid(claims: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    some = np.flatnonzero(ledger.plan_paid)
+    if not len(some):
+        return pl.DataFrame(schema=LAID)
+    return claims[some].select("case_id", "claim_id", cents=pl.Series(ledger.plan_paid[some]))
 
 
 def _surplus(story: Story) -> pl.DataFrame:

@@ -30,6 +30,7 @@ from mahnwerk.kernel import (
     messages_due,
     notices,
     plan_reminders,
+    plan_states,
 )
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.events import OPS
@@ -66,6 +67,8 @@ class Decided:
     limitation: pl.DataFrame
     answers: pl.DataFrame
     """As from `permit_rules.answers`: what each message was asked, also those refused."""
+    stand: pl.DataFrame
+    """STATES of the plans that run."""
 
 
 def plan_day(
@@ -134,9 +137,10 @@ def decide(
     evidenced = _own_dunning(evidenced, cases, steps)
     tell("evidence")
     basis = _basis(book, cases, live, evidenced, laws, on, tell)
-    whose = plan_reminders.turn(live, book.claims, book.instalments, evidenced, on)
+    stand = plan_states.standing(live, book.claims, book.instalments, basis.replay.laid, on)
+    whose = plan_reminders.turn(live, book.claims, book.instalments, evidenced, stand)
     blocks = plan_reminders.lifted(holds.fact_blocks(live, on), whose.wanted)
-    blocks = plan_blocks(blocks, live, book.instalments, whose.told, on)
+    blocks = plan_blocks(blocks, stand, book.instalments, whose.told, on)
     states = plan_reminders.marked(_states(book.claims, basis, blocks), whose, cases)
     cases = _reachable(cases, blocks, evidenced, live)
     first = _holds(cases, states, basis, blocks, evidenced, poisoned, on)
@@ -166,6 +170,7 @@ def decide(
         scheduled,
         basis.barred,
         written.answers,
+        stand,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from mahnwerk.frames import FACTS, Book, FactKind
+from mahnwerk.kernel import plans
 from mahnwerk.kernel.facts import live_facts
 
 FIRST_NUMBER: Final = 1_000_000_000
@@ -30,8 +31,9 @@ _OTHERS: Final = (
 
 
 def in_force(book: Book, on: date) -> pl.DataFrame:
-    """The facts in force on a day, with the discounts that follow from them."""
-    live = live_facts(book.facts, on)
+    """The facts in force on a day, with the discounts that follow from them, and without the ends of plans
+    whose fulfilment was undone."""
+    live = plans.revived(live_facts(book.facts, on), book.facts)
     derived = taken(live, book.claims, book.designations)
     return pl.concat([live, derived]) if derived.height else live
 

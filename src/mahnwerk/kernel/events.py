@@ -96,6 +96,7 @@ class Timeline:
     component: Days
     bounds: Days  # slice k is bounds[k] … bounds[k + 1]
     named: Lines  # claims an event is about; value = position
+    planned: Lines  # claims a payment is about if its sum is what their plan lacks; value = its number
     charged: Lines  # value = cents
     remembered: Lines  # value = slot to store the interest due in
     offered: Lines  # value = slot: waive interest due since
@@ -249,15 +250,18 @@ def lines_of(rows: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
     return rows.select("case_id", "fact_no", "op", "claim_id", value=value).cast(LINE)
 
 
-def named_lines(money: pl.DataFrame, designations: pl.DataFrame, offers: pl.DataFrame) -> pl.DataFrame:
-    """Claims a fact is about, with their position: named by the payer, by the fact, or by the letter."""
+def named_lines(
+    money: pl.DataFrame, designations: pl.DataFrame, offers: pl.DataFrame, implied: pl.DataFrame
+) -> pl.DataFrame:
+    """Claims a fact is about, with their position: named by the payer, by the fact, by the sum of a plan's
+    instalments, or by the letter."""
     touching = money.filter(pl.col("op") <= int(Op.FORGIVE))
     fact = ["case_id", "fact_no"]
     listed = touching.select("case_id", "fact_no", "op").join(
         designations.with_columns(pl.col("fact_no").cast(pl.Int64)), on=fact
     )
     own = touching.filter(pl.col("claim_id").is_not_null()).join(listed, on=fact, how="anti")
-    named = pl.concat([lines_of(own, pl.lit(0, pl.Int64)), lines_of(listed, pl.col("position"))])
+    named = pl.concat([lines_of(own, pl.lit(0, pl.Int64)), lines_of(listed, pl.col("position")), implied])
     answering = lines_of(offers, pl.lit(0, pl.Int64)).join(named, on=fact, how="anti")
     return pl.concat([named, answering])
 

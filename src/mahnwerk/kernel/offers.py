@@ -9,7 +9,12 @@ import polars as pl
 
 from mahnwerk.kernel.events import EVENT, LINE, Op
 
-OFFERS: Final[Mapping[Any, Any]] = {**LINE, "sealed_day": pl.Int64, "moment": pl.Int64}
+OFFERS: Final[Mapping[Any, Any]] = {
+    **LINE,
+    "sealed_day": pl.Int64,
+    "moment": pl.Int64,
+    "is_whole": pl.Boolean,  # the payment is exactly what the letter demands
+}
 
 
 def accepted_offers(money: pl.DataFrame, designations: pl.DataFrame, notices: pl.DataFrame) -> pl.DataFrame:
@@ -63,7 +68,9 @@ def accepted_offers(money: pl.DataFrame, designations: pl.DataFrame, notices: pl
     elsewhere = named.join(listed, on=["message_id", "listed_id"], how="anti")
     answered = latest.join(elsewhere, on=fact, how="anti")
     return (
-        answered.select(*fact, "message_id", "sealed_day")
+        answered.select(
+            *fact, "message_id", "sealed_day", is_whole=pl.col("amount") == pl.col("demanded_cents")
+        )
         .join(listed, on="message_id")
         .sort("case_id", "fact_no", "listed_id")
         .with_row_index("value")

@@ -8,14 +8,15 @@ from typing import Final
 import polars as pl
 
 from mahnwerk.frames import HeldReason
-from mahnwerk.kernel import holds, plans
+from mahnwerk.kernel import holds
 from mahnwerk.kernel.holds import BLOCKS, RANK
-from mahnwerk.kernel.plans import PlanState
+from mahnwerk.kernel.plan_states import PlanState
 
 WORDS: Final = {
     PlanState.KEPT: "next_instalment",
     PlanState.GRACE: "instalment_late",
     PlanState.MISSED: "instalment_missed",
+    PlanState.NOT_COLLECTED: "instalment_not_collected",
     PlanState.BROKEN: "instalments_missed",
     PlanState.FULFILLED: "plan_fulfilled",
 }
@@ -23,18 +24,20 @@ WORDS: Final = {
 
 
 def plan_blocks(
-    blocks: pl.DataFrame, live: pl.DataFrame, instalments: pl.DataFrame, told: pl.DataFrame, on: date
+    blocks: pl.DataFrame, stand: pl.DataFrame, instalments: pl.DataFrame, told: pl.DataFrame, on: date
 ) -> pl.DataFrame:
     """Say in the blocks of plans how each plan stands, and when to look again.
 
     A plan that was agreed without instalments on record holds until a fact ends it. A plan that its
     debtor does not keep goes on holding, in words a person sees, until the daily run has executed its
-    terms and recorded `PLAN_BROKEN`: nobody is dunned under a plan by the mere passing of a day.
+    terms and recorded `PLAN_BROKEN`: nobody is dunned under a plan by the mere passing of a day. What we
+    were to collect and did not is said, too. Where we collect, a case with an instalment due is looked at
+    every day: neither the end of a mandate nor the bank's refusal is a fact of the case.
 
     Parameters
     ----------
     blocks : as from `holds.fact_blocks`
-    live : FACTS in force
+    stand : STATES of the plans that run
     instalments : INSTALMENTS
     told : TOLD
 
@@ -46,29 +49,28 @@ def plan_blocks(
     ----------
     Pure. Adds and removes no block, changes no other.
     """
-    if instalments.is_empty() or blocks.is_empty():
+    if stand.is_empty() or blocks.is_empty():
         return blocks
-    known = (
-        plans.standing(live, instalments, on)
-        .join(
-            instalments.select("case_id", "plan_id", "plan_code", "grace_days").unique(),
-            on=["case_id", "plan_id"],
-        )
-        .join(told, on="plan_id", how="left")
-    )
+    known = stand.join(
+        instalments.select("case_id", "plan_id", "plan_code", "grace_days", "is_debited").unique(),
+        on=["case_id", "plan_id"],
+    ).join(told, on="plan_id", how="left")
     # Told of what is missed: next the answer runs out, or another instalment is missed.
     answer = pl.when(pl.col("answer_by") >= on).then("answer_by")
     state, missing = pl.col("state"), pl.col("missing_since")
+    day = pl.coalesce("missed_since", "uncollected_since", missing, "next_due_on", pl.lit(on))
     said = known.select(
         "case_id",
         detail="plan_code",
         said=pl.format(
             "{} {}",
             state.replace_strict({s.value: word for s, word in WORDS.items()}, return_dtype=pl.String),
-            pl.coalesce(missing, "next_due_on", pl.lit(on)),
+            day,
         ),
         look=pl.when(state == PlanState.KEPT.value)
         .then(pl.col("next_due_on").dt.offset_by("-1d"))
+        .when("is_debited")
+        .then(pl.lit(on))
         .when(state == PlanState.GRACE.value)
         .then(_plus(missing, pl.col("grace_days")))
         .otherwise(pl.min_horizontal(answer, _plus(pl.col("next_open_on"), pl.col("grace_days")))),

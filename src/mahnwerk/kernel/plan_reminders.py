@@ -18,13 +18,13 @@ from mahnwerk.kernel import calendar, permit_rules, plans
 from mahnwerk.kernel.holds import CANDIDATES, RANK
 from mahnwerk.kernel.messages_due import Written
 from mahnwerk.kernel.notices import DISPROVED, PLAN_REMINDER, PRESUMED, PROVEN
-from mahnwerk.kernel.plans import OFFER_DAYS, TOLD
+from mahnwerk.kernel.plan_states import OFFER_DAYS, TOLD, PlanState
 
 WANTED: Final = {
     "case_id": pl.Int64,
     "plan_id": pl.Int64,
     "plan_code": pl.String,
-    "missing_since": pl.Date,
+    "missed_since": pl.Date,
     "missed_until": pl.Date,
     "missed_cents": pl.Int64,
 }
@@ -63,16 +63,18 @@ def told(
     -------
     TOLD, one row per plan that was told of.
     """
-    by_hand = instalments.filter(pl.col("reminded_on").is_not_null()).select(
-        "plan_id",
-        told_on="reminded_on",
-        answer_by=pl.col("reminded_on").dt.offset_by(f"{OFFER_DAYS}d"),
+    days = instalments.select("plan_id", pl.concat_list("reminded_first_on", "reminded_on").alias("told_on"))
+    by_hand = (
+        days.explode("told_on")
+        .drop_nulls()
+        .unique()
+        .with_columns(answer_by=pl.col("told_on").dt.offset_by(f"{OFFER_DAYS}d"))
     )
     sent = evidenced.filter(
         (pl.col("message_step_id") == PLAN_REMINDER) & pl.col("evidence").is_in([PROVEN, PRESUMED])
     )
-    if sent.is_empty():
-        return by_hand.unique()
+    if sent.is_empty() and by_hand.is_empty():
+        return pl.DataFrame(schema=TOLD)
     known = instalments.select("case_id", "plan_id", "plan_code", "agreed_on").unique()
     written = (
         sent.join(plans.claims_covered(live, claims, instalments), on=["case_id", "claim_id"])
@@ -82,9 +84,14 @@ def told(
     )
     return (
         pl.concat([by_hand, written])
-        .sort("told_on", "answer_by")
+        .group_by("plan_id", "told_on")
+        .agg(pl.col("answer_by").max())
+        .sort("told_on")
         .group_by("plan_id")
-        .agg(pl.col("told_on", "answer_by").last())
+        .agg(
+            pl.col("told_on", "answer_by").last(),
+            told_before=pl.col("told_on").get(-2, null_on_oob=True),
+        )
         .select(list(TOLD))
         .sort("plan_id")
     )
@@ -95,13 +102,14 @@ def turn(
     claims: pl.DataFrame,
     instalments: pl.DataFrame,
     evidenced: pl.DataFrame,
-    on: date,
+    stand: pl.DataFrame,
 ) -> Turn:
     """Which plans have a missed instalment their debtor was not told of yet.
 
     Parameters
     ----------
-    As for `told`; `on` is the day asked.
+    As for `told`, and
+    stand : STATES of the plans that run on the day asked
 
     Returns
     -------
@@ -115,17 +123,13 @@ def turn(
         return Turn(pl.DataFrame(schema=WANTED), pl.DataFrame(schema=COVERED), pl.DataFrame(schema=TOLD))
     covered = plans.claims_covered(live, claims, instalments)
     known = told(live, claims, instalments, evidenced)
-    terms = instalments.select("case_id", "plan_id", "plan_code", "grace_days").unique()
+    terms = instalments.select("case_id", "plan_id", "plan_code").unique()
     wanted = (
-        plans.standing(live, instalments, on)
-        .filter((pl.col("missed_cents") > 0) & (pl.col("state") != plans.PlanState.FULFILLED.value))
+        stand.filter((pl.col("missed_cents") > 0) & (pl.col("state") != PlanState.FULFILLED.value))
         .join(terms, on=["case_id", "plan_id"])
         .join(known, on="plan_id", how="left")
-        .filter(
-            pl.col("told_on").is_null()
-            | ((pl.col("told_on") - pl.col("missed_until")).dt.total_days() <= pl.col("grace_days"))
-        )
-        .sort("missing_since", "plan_id")
+        .filter(pl.col("told_on").is_null() | (pl.col("told_on") <= pl.col("missed_from")))
+        .sort("missed_since", "plan_id")
         .unique("case_id", keep="first", maintain_order=True)
         .select(list(WANTED))
     )
@@ -328,7 +332,7 @@ def _measures(
     )
     rows = (
         ready.join(sums, on="case_id", maintain_order="left")
-        .join(whose.wanted.select("case_id", "missing_since"), on="case_id", maintain_order="left")
+        .join(whose.wanted.select("case_id", "missed_since"), on="case_id", maintain_order="left")
         .join(had, on="case_id", how="left", maintain_order="left")
     )
     answer_by = pl.repeat(on + timedelta(days=OFFER_DAYS), rows.height, dtype=pl.Date, eager=True)
@@ -340,7 +344,7 @@ def _measures(
         fee_rule_id=pl.lit(None, pl.String),
         pay_by=calendar.next_working_days(answer_by, rows["land"]),
         is_dunning=pl.lit(False),
-        reason=pl.col("missing_since").dt.to_string("instalment missed since %Y-%m-%d"),
+        reason=pl.col("missed_since").dt.to_string("instalment missed since %Y-%m-%d"),
         fact_no="last_fact_no",
     ).select(list(MEASURES))
 

@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any, Final
 
 import polars as pl
@@ -20,10 +19,10 @@ import polars as pl
 from mahnwerk.frames import INSTALMENTS, PRINCIPAL_CENTS_MAX, RATE_PPM_MAX, FactKind
 from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.enforcement import attachable
-from mahnwerk.kernel.facts import per_claim
+from mahnwerk.kernel.facts import VOIDING, per_claim
 from mahnwerk.law import Law
 
-__all__ = ["INSTALMENTS", "PlanOffer", "PlanRefused", "PlanState", "PlanWish", "solve", "states"]
+__all__ = ["INSTALMENTS", "PlanOffer", "PlanRefused", "PlanWish", "solve"]
 
 INSTALMENTS_MAX: Final = 72
 """Six years. A plan that does not end within them is not offered."""
@@ -170,6 +169,11 @@ def _check(wish: PlanWish, law: Law, on: date) -> None:
         raise PlanRefused(
             f"{wish.per_month_cents} cents a month is below {INSTALMENT_CENTS_MIN}: offer a deferral instead"
         )
+    if wish.first_due_on > plus_months(on, INSTALMENTS_MAX):
+        raise PlanRefused(
+            f"it would begin on {wish.first_due_on}, more than {INSTALMENTS_MAX} months ahead: "
+            "name an earlier day"
+        )
     if wish.first_due_on < on:
         raise PlanRefused(f"the first instalment would be due on {wish.first_due_on}, before today ({on})")
     unknown = sorted(set(wish.clauses) - set(CLAUSES))
@@ -183,115 +187,22 @@ def _check(wish: PlanWish, law: Law, on: date) -> None:
             raise PlanRefused(f"{wish.rate_ppm} ppm a year is above the law's default rate of {highest} ppm")
 
 
-class PlanState(StrEnum):
-    """Where a plan stands on a day."""
-
-    KEPT = "kept"
-    GRACE = "grace"  # an instalment is late, within the days of grace
-    MISSED = "missed"  # past the grace: a friendly reminder and the offer to change the plan
-    BROKEN = "broken"  # two full instalments missed, the first longer than the offer stands
-    FULFILLED = "fulfilled"
-
-
-STATES: Final = {
-    "case_id": pl.Int64,
-    "plan_id": pl.Int64,
-    "state": pl.String,
-    "due_cents": pl.Int64,  # of all instalments due so far
-    "paid_cents": pl.Int64,  # since the plan was agreed
-    "missing_cents": pl.Int64,
-    "missing_since": pl.Date,  # due date of the oldest instalment not fully paid
-    "missed_cents": pl.Int64,  # part of missing_cents whose days of grace are over
-    "missed_until": pl.Date,  # due date of the newest instalment missed, grace over; null = none
-    "two_missed_from": pl.Date,  # due date of the instalment that makes two full ones missed; null = not
-    "next_open_on": pl.Date,  # due date of the first one neither paid nor missed yet, due or not
-    "next_due_on": pl.Date,
-    "next_cents": pl.Int64,
-}
-
-OFFER_DAYS: Final = 14
-"""How long the offer to change a plan stands before missed instalments can break it."""
-
-
-def states(instalments: pl.DataFrame, payments: pl.DataFrame, on: date) -> pl.DataFrame:
-    """Where each plan stands on a day.
-
-    How: payments since the agreement are held against the cumulated instalments, the oldest first; the
-    first one not covered tells since when something is missing.
-
-    Parameters
-    ----------
-    instalments : INSTALMENTS of the plans in force.
-    payments : case_id Int64 · effective_on Date · amount_cents Int64, live payments of these cases.
-
-    Returns
-    -------
-    STATES, one row per plan.
-
-    Guarantees
-    ----------
-    Pure; row order does not matter. Paying earlier or more never makes a state worse.
-    """
-    agreed = instalments.select("case_id", "plan_id", "agreed_on").unique()
-    paid = (
-        agreed.join(payments.filter(pl.col("effective_on") <= on), on="case_id", how="left")
-        .filter(pl.col("effective_on").is_null() | (pl.col("effective_on") >= pl.col("agreed_on")))
-        .group_by("plan_id")
-        .agg(paid_cents=pl.col("amount_cents").sum())
-    )
-    rows = (
-        instalments.sort("plan_id", "due_on", "number")
-        .with_columns(cumulated=pl.col("amount_cents").cum_sum().over("plan_id"))
-        .join(agreed.select("plan_id").join(paid, on="plan_id", how="left"), on="plan_id", how="left")
-        .with_columns(pl.col("paid_cents").fill_null(0))
-        .with_columns(
-            is_open=pl.col("cumulated") > pl.col("paid_cents"),
-            is_due=pl.col("due_on") <= on,
-            usual=pl.col("amount_cents").first().over("plan_id"),
-        )
-        .with_columns(
-            is_missed=pl.col("is_open")
-            & ((pl.lit(on) - pl.col("due_on")).dt.total_days() > pl.col("grace_days")),
-            short=pl.col("cumulated") - pl.col("paid_cents"),
-        )
-    )
-    per_plan = rows.group_by("case_id", "plan_id").agg(
-        due_cents=pl.col("amount_cents").filter(pl.col("is_due")).sum(),
-        total=pl.col("amount_cents").sum(),
-        paid_cents=pl.col("paid_cents").first(),
-        grace=pl.col("grace_days").first(),
-        missing_since=pl.col("due_on").filter(pl.col("is_due") & pl.col("is_open")).min(),
-        missed_cents=pl.col("short").filter(pl.col("is_missed")).max().fill_null(0),
-        missed_until=pl.col("due_on").filter(pl.col("is_missed")).max(),
-        two_missed_from=pl.col("due_on")
-        .filter(pl.col("is_missed") & (pl.col("short") >= 2 * pl.col("usual")))
-        .min(),
-        next_open_on=pl.col("due_on").filter(pl.col("is_open") & ~pl.col("is_missed")).min(),
-        next_due_on=pl.col("due_on").filter(~pl.col("is_due") & pl.col("is_open")).min(),
-        next_cents=pl.col("amount_cents").filter(~pl.col("is_due") & pl.col("is_open")).first(),
-    )
-    late = (pl.lit(on) - pl.col("missing_since")).dt.total_days()
-    missing = (pl.col("due_cents") - pl.col("paid_cents")).clip(lower_bound=0)
-    return (
-        per_plan.with_columns(missing_cents=missing)
-        .with_columns(
-            state=pl.when(pl.col("paid_cents") >= pl.col("total"))
-            .then(pl.lit(PlanState.FULFILLED.value))
-            .when(pl.col("missing_cents") == 0)
-            .then(pl.lit(PlanState.KEPT.value))
-            .when(late <= pl.col("grace"))
-            .then(pl.lit(PlanState.GRACE.value))
-            .when(pl.col("two_missed_from").is_not_null() & (late > pl.col("grace") + OFFER_DAYS))
-            .then(pl.lit(PlanState.BROKEN.value))
-            .otherwise(pl.lit(PlanState.MISSED.value))
-        )
-        .select(list(STATES))
-        .sort("case_id", "plan_id")
-    )
-
-
-PAYING: Final = (FactKind.PAYMENT_RECEIVED, FactKind.SET_OFF)
 ENDING: Final = (FactKind.PLAN_ENDED, FactKind.PLAN_BROKEN)
+FULFILLED: Final = "fulfilled"
+"""Code of the fact `PLAN_ENDED` of a plan that was paid."""
+AS_SIGNED: Final = "plan_paid_as_signed"
+"""Code of the waiver of what the count of days leaves when a plan was paid as signed."""
+SETTLING: Final = (
+    FactKind.PAYMENT_RECEIVED,
+    FactKind.SET_OFF,
+    FactKind.CREDIT_NOTE,
+    FactKind.GOODS_RETURNED,
+    FactKind.EARLY_PAYMENT_DISCOUNT,
+    FactKind.WAIVER,
+    FactKind.WRITE_OFF,
+    FactKind.COMPROMISE,
+)
+"""Facts by which a plan can come to be fulfilled."""
 COVERED: Final = {
     "case_id": pl.Int64,
     "fact_no": pl.Int64,
@@ -356,87 +267,54 @@ def running(live: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
     return instalments.join(open_plans, on=["case_id", "plan_code"], how="semi", maintain_order="left")
 
 
-def standing(live: pl.DataFrame, instalments: pl.DataFrame, on: date) -> pl.DataFrame:
-    """STATES of the plans that run, from the facts of their cases.
+def revived(live: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """The facts in force without the ends of plans that were fulfilled by what was undone later.
 
-    A payment known when the plan was agreed is in its open amount; of those of the same day only what was
-    recorded after the agreement counts for the plan.
+    A plan ended as fulfilled rests on what had settled its claims by then. When a payment of it is returned
+    weeks later, the plan was never fulfilled: it runs as it ran before, and what was waived because of that
+    end is owed again. Once all is paid again, it ends again, by another fact.
+
+    Parameters
+    ----------
+    live : FACTS in force
+    facts : FACTS, all of the same cases
+
+    Guarantees
+    ----------
+    Pure; the order of the rows is kept. A return that is voided brings the end back.
     """
-    mine = running(live, instalments)
-    first = (
-        covered(live, instalments)
-        .filter(pl.col("ended_on").is_null())
-        .group_by("case_id")
-        .agg(pl.col("agreed_on").max(), first_no=pl.col("fact_no").max())
+    ends = live.filter((pl.col("kind") == int(FactKind.PLAN_ENDED)) & (pl.col("code") == FULFILLED)).select(
+        "case_id", end_no="fact_no", ended_on="effective_on"
     )
-    before = (pl.col("effective_on") == pl.col("agreed_on")) & (pl.col("fact_no") < pl.col("first_no"))
-    payments = (
-        live.filter(pl.col("kind").is_in([int(kind) for kind in PAYING]))
-        .join(first, on="case_id")
-        .filter(~before)
-        .select("case_id", "effective_on", pl.col("amount_cents").fill_null(0))
+    if ends.is_empty():
+        return live
+    undoing = live.filter(pl.col("kind").is_in([int(kind) for kind in VOIDING])).select(
+        "case_id", undoing_no="fact_no", fact_no="voids_fact_no"
     )
-    return states(mine, payments, on)
+    settling = facts.filter(pl.col("kind").is_in([int(kind) for kind in SETTLING]))
+    undone = settling.select("case_id", "fact_no").join(undoing, on=["case_id", "fact_no"])
+    over = (
+        ends.join(undone, on="case_id")
+        .filter((pl.col("fact_no") < pl.col("end_no")) & (pl.col("undoing_no") > pl.col("end_no")))
+        .select("case_id", "end_no", "ended_on")
+        .unique()
+    )
+    if over.is_empty():
+        return live
+    with_it = (
+        live.filter((pl.col("kind") == int(FactKind.WAIVER)) & (pl.col("code") == AS_SIGNED))
+        .join(over, left_on=["case_id", "effective_on"], right_on=["case_id", "ended_on"])
+        .filter(pl.col("fact_no") > pl.col("end_no"))
+        .select("case_id", "fact_no")
+    )
+    gone = pl.concat([over.select("case_id", fact_no="end_no"), with_it])
+    return live.join(gone, on=["case_id", "fact_no"], how="anti", maintain_order="left")
 
 
 def claims_covered(live: pl.DataFrame, claims: pl.DataFrame, instalments: pl.DataFrame) -> pl.DataFrame:
     """case_id, claim_id, plan_code of every claim under a plan that runs."""
     open_plans = covered(live, instalments).filter(pl.col("ended_on").is_null())
     return per_claim(open_plans, claims).select("case_id", "claim_id", "plan_code").unique()
-
-
-class PlanAction(StrEnum):
-    """What the terms of a plan make of its state; recorded as the code of the fact that ends it."""
-
-    FULFILLED = "fulfilled"
-    BROKEN = "instalments_missed"
-
-
-TOLD: Final = {"plan_id": pl.Int64, "told_on": pl.Date, "answer_by": pl.Date}
-"""When the debtor of a plan was last told of a missed instalment, and until when that offer stands."""
-
-
-def actions(
-    stand: pl.DataFrame, instalments: pl.DataFrame, told: pl.DataFrame, open_cents: pl.DataFrame, on: date
-) -> pl.DataFrame:
-    """What the signed terms demand on a day, and nothing else.
-
-    A plan ends when all its instalments are paid, or when nothing is open on its claims any more. It
-    breaks only if its terms say so, two full instalments are missed, and the debtor was told so and
-    offered a change after the second was missed, and the day to answer by has passed.
-
-    Parameters
-    ----------
-    stand : STATES
-    instalments : INSTALMENTS
-    told : TOLD
-    open_cents : case_id · plan_code · open_cents of the claims covered
-
-    Returns
-    -------
-    case_id · plan_id · plan_code · action String of PlanAction; plans without one are not in it.
-    """
-    terms = instalments.select("case_id", "plan_id", "plan_code", "is_accelerated", "grace_days").unique()
-    known = (
-        stand.join(terms, on=["case_id", "plan_id"])
-        .join(open_cents, on=["case_id", "plan_code"], how="left")
-        .join(told, on="plan_id", how="left")
-    )
-    offered = (pl.col("told_on") - pl.col("two_missed_from")).dt.total_days() > pl.col("grace_days")
-    unanswered = offered & (pl.col("answer_by") < on)
-    is_broken = (pl.col("state") == PlanState.BROKEN.value) & pl.col("is_accelerated") & unanswered
-    is_done = (pl.col("state") == PlanState.FULFILLED.value) | (pl.col("open_cents") == 0)
-    return (
-        known.with_columns(
-            action=pl.when(is_done)
-            .then(pl.lit(PlanAction.FULFILLED.value))
-            .when(is_broken)
-            .then(pl.lit(PlanAction.BROKEN.value))
-        )
-        .filter(pl.col("action").is_not_null())
-        .select("case_id", "plan_id", "plan_code", "action")
-        .sort("case_id", "plan_id")
-    )
 
 
 def as_json(offer: PlanOffer) -> dict[str, Any]:

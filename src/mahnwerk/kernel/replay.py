@@ -11,6 +11,7 @@ import polars as pl
 from mahnwerk.frames import ClaimKind, Component, FactKind
 from mahnwerk.kernel.events import EVERYTHING, Lines, Op, Timeline
 from mahnwerk.kernel.interest import Days
+from mahnwerk.kernel.plan_payments import Sums
 from mahnwerk.kernel.rates import ClaimRates, Flags, day_numbers
 from mahnwerk.kernel.waterfall import NOT_NAMED, Owed, Paid, Rank, pour
 
@@ -39,6 +40,7 @@ class Ledger:
     credited: Days
     paused: Days  # deferrals and plans running
     plan_ppm: Days  # rate agreed in the plans running; 0 = none bears interest
+    plan_paid: Days  # settled by payments and set-offs since the last plan over it was agreed
     has_gap: Flags
     stretches: list[tuple[Days, Days, Days, Days]] | None = None
     """Row, first day, last day, principal of each stretch of interest, where asked for."""
@@ -67,6 +69,7 @@ class Ledger:
             credited=zero(),
             paused=zero(),
             plan_ppm=zero(),
+            plan_paid=zero(),
             has_gap=np.zeros(size, dtype=np.bool_),
             stretches=[] if detail else None,
         )
@@ -201,11 +204,11 @@ class Story:
         }
 
 
-def walk(timeline: Timeline, places: Places, ledger: Ledger, slots: int) -> Walk:
+def walk(timeline: Timeline, places: Places, ledger: Ledger, slots: int, plan_sums: Sums) -> Walk:
     """Apply every case's first event, then every case's second, and so on."""
     result = Walk(np.zeros(len(places.size), dtype=np.int64), np.full(slots, -1, dtype=np.int64))
     for first, last in timeline.slices():
-        _Turn(timeline, places, ledger, result, first, last).apply()
+        _Turn(timeline, places, ledger, result, plan_sums, first, last).apply()
     return result
 
 
@@ -213,9 +216,16 @@ class _Turn:
     """The k-th events of all cases that have one; at most one event per case."""
 
     def __init__(
-        self, timeline: Timeline, places: Places, ledger: Ledger, result: Walk, first: int, last: int
+        self,
+        timeline: Timeline,
+        places: Places,
+        ledger: Ledger,
+        result: Walk,
+        plan_sums: Sums,
+        first: int,
+        last: int,
     ) -> None:
-        self.ledger, self.places, self.result = ledger, places, result
+        self.ledger, self.places, self.result, self.plan_sums = ledger, places, result, plan_sums
         self.timeline, self.first, self.last = timeline, first, last
         self.op = timeline.op[first:last]
         self.amount = timeline.amount[first:last]
@@ -247,6 +257,9 @@ class _Turn:
                 at = at[self.of[at] == op]
                 np.add.at(self.ledger.paused, self.row[at], step)
                 np.add.at(self.ledger.plan_ppm, self.row[at], step * self.amount[self.event[at]])
+                if op == Op.PAUSE:
+                    kind = self.timeline.kind[self.first : self.last][self.event[at]]
+                    self.ledger.plan_paid[self.row[at[kind == int(FactKind.PLAN_AGREED)]]] = 0
         if Op.REMEMBER in ops:
             at, slot = self._lines_of(self.timeline.remembered)
             self.result.slots[slot] = self.ledger.interest_due(self.row[at])
@@ -269,7 +282,7 @@ class _Turn:
 
     def _settle(self) -> None:
         """Pour payments, credits and waivers; then what a credit leaves over, or a surplus waits for."""
-        named_at, position = self._lines_of(self.timeline.named)
+        named_at, position = self._named()
         named = np.full(len(self.row), NOT_NAMED, dtype=np.int64)
         named[named_at] = np.minimum(position, NOT_NAMED - 1)
         is_named = named < NOT_NAMED
@@ -291,12 +304,24 @@ class _Turn:
         pool = np.where(is_pay | is_credit | is_forgive, self.amount, 0)
         pool = np.where(is_forgive & (pool == EVERYTHING), np.iinfo(np.int64).max, pool)
         is_payment = self.timeline.kind[self.first : self.last] == int(FactKind.PAYMENT_RECEIVED)
-        left = pool - self._pour(pool, lets, rank_of, is_payment, from_surplus=False)
+        left = pool - self._pour(pool, lets, rank_of, is_payment, is_pay, from_surplus=False)
         lost = is_forgive & (left > 0) & (self.amount != EVERYTHING)
         if lost.any():
             self.result.excess.append((np.flatnonzero(lost) + self.first, left[lost]))
         nobody = np.full(len(self.row), NOT_NAMED, dtype=np.int64)
         self._surplus(np.where(is_forgive, 0, left), is_pay, is_due, self._rank_of(nobody, is_due))
+
+    def _named(self) -> tuple[Days, Days]:
+        """The claims named, and those of plans whose instalments lack exactly what is paid."""
+        at, position = self._lines_of(self.timeline.named)
+        planned_at, plan = self._lines_of(self.timeline.planned)
+        if not len(planned_at):
+            return at, position
+        event = self.event[planned_at]
+        laid = np.bincount(event, self.ledger.plan_paid[self.row[planned_at]], len(self.op))
+        fits = self.plan_sums.has(plan, laid.astype(np.int64)[event] + self.amount[event])
+        more = planned_at[fits]
+        return np.concatenate([at, more]), np.concatenate([position, np.zeros(len(more), np.int64)])
 
     def _surplus(self, left: Days, is_pay: Flags, is_due: Flags, rank_of: Callable[[Days], Rank]) -> None:
         """Add what is left over to the case's surplus, and set the surplus off against what is due."""
@@ -307,7 +332,7 @@ class _Turn:
         if pool.any():
             every = np.ones(len(self.row), dtype=np.bool_)
             lets = {Component.COSTS: every, Component.INTEREST: is_due, Component.PRINCIPAL: is_due}
-            spent = self._pour(pool, lets, rank_of, ~is_pay, from_surplus=True)
+            spent = self._pour(pool, lets, rank_of, ~is_pay, sets_off, from_surplus=True)
         self.result.surplus[self.case] += left - spent
         if self.ledger.stretches is not None:
             for change in (left, -spent):
@@ -320,6 +345,7 @@ class _Turn:
         lets: Mapping[Component, Flags],
         rank_of: Callable[[Days], Rank],
         counts_as_paid: Flags,
+        counts_for_plan: Flags,
         *,
         from_surplus: bool,
     ) -> Days:
@@ -339,6 +365,7 @@ class _Turn:
         by_payment = np.where(counts_as_paid[self.event], total, 0)
         ledger.paid[rows] += by_payment
         ledger.credited[rows] += total - by_payment
+        ledger.plan_paid[rows] += np.where(counts_for_plan[self.event], total, 0)
         if ledger.stretches is not None:
             self._note(paid, from_surplus)
         return _per_event(self.event, total)

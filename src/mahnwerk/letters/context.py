@@ -96,6 +96,9 @@ class Context:
             "next_rate": letter.plan is not None and letter.plan.next_on is not None,
             "plan_may_end": letter.plan is not None and letter.plan.may_end,
             "plan_ends_next": letter.plan is not None and letter.plan.ends_next,
+            "plan_paid_by_debtor": letter.plan is not None and letter.plan.why == "not_paid",
+            "plan_returned": letter.plan is not None and letter.plan.why == "returned",
+            "plan_no_mandate": letter.plan is not None and letter.plan.why == "no_mandate",
         }
         return frozenset(name for name, holds in truths.items() if holds)
 

@@ -233,6 +233,8 @@ class RunningPlan:
 
     missed: the instalments asked for, the oldest first. next_on, next_cents: the one after them, if any.
     may_end: its terms let the rest fall due when two full instalments are missing; ends_next: they are.
+    why: not_paid, returned (our direct debit came back), no_mandate (agreed to be collected, but no mandate
+    is open: the debtor is asked to pay himself).
     """
 
     agreed_on: date
@@ -241,6 +243,7 @@ class RunningPlan:
     next_cents: int = 0
     may_end: bool = False
     ends_next: bool = False
+    why: str = "not_paid"
 
 
 @dataclass(frozen=True, slots=True)

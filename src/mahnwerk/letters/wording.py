@@ -30,7 +30,7 @@ _FLAGS = """
     consumer business many own agency assignee marketplace third_party triggers_default triggers_some
     new_costs interest rate portal offer offer_even offer_answer surplus phone email hours person giro annex
     derivation consumer_credit table_apart undemanded mixed legal_rate demanding disputed
-    rates_many next_rate plan_may_end plan_ends_next
+    rates_many next_rate plan_may_end plan_ends_next plan_returned plan_no_mandate plan_paid_by_debtor
 """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())

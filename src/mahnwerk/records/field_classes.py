@@ -226,7 +226,7 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
         TECHNICAL: "is_active added_at reconciled_until presses presses_since",
     },
     "pay_links": {
-        KEY: "id tenant_id public_id account_id case_id claim_id",
+        KEY: "id tenant_id public_id account_id case_id claim_id plan_id",
         EVENT: "amount_cents currency state made_at",
         TECHNICAL: "presses presses_since",
     },

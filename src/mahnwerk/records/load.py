@@ -20,7 +20,7 @@ import polars as pl
 from django.db import connection
 
 from mahnwerk import frames
-from mahnwerk.records import bulk, crypto, tenancy
+from mahnwerk.records import bulk, crypto, debit_columns, tenancy
 from mahnwerk.records.models import (
     Case,
     CaseAlias,
@@ -46,6 +46,16 @@ OF_CREDITORS = (
 """Columns of CASES that are the creditor's."""
 _CHANNELS = (frames.Channel.POST, frames.Channel.EMAIL)
 _OF_INSTALMENT = ("case_id", "plan_id", "number", "due_on", "amount_cents")
+_OF_PLAN = (
+    "plan_code",
+    "grace_days",
+    "agreed_on",
+    "rate_ppm",
+    "is_accelerated",
+    "reminded_on",
+    "reminded_first_on",
+    "is_debited",
+)
 
 
 @dataclass(frozen=True)
@@ -124,14 +134,15 @@ def book(
         if due_on is not None:
             due = _due(tenant_id, wanted, due_on)["case_id"].to_list()
             wanted = _wanted(due, None)
+        facts = _facts(tenant_id, wanted, on, known_on)
         return frames.Book(
             cases=_cases(tenant_id, wanted, known_on),
             claims=_claims(tenant_id, wanted, known_on),
-            facts=_facts(tenant_id, wanted, on, known_on),
+            facts=facts,
             designations=_designations(tenant_id, wanted, known_on),
             notices=_notices(tenant_id, wanted, known_on),
             decisions=_decisions(tenant_id, wanted, known_on),
-            instalments=_instalments(tenant_id, wanted, known_on),
+            instalments=_instalments(tenant_id, wanted, known_on, facts),
         )
 
 
@@ -295,25 +306,38 @@ def _decisions(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.Dat
     return frame.sort("case_id")
 
 
-def _instalments(tenant_id: int, wanted: _Wanted, known_on: date | None) -> pl.DataFrame:
+def _instalments(tenant_id: int, wanted: _Wanted, known_on: date | None, facts: pl.DataFrame) -> pl.DataFrame:
     known, known_parameters = _until("p.recorded_on", known_on)
     told, told_parameters = _until("r.told_on", known_on)
     mine = f"r.tenant_id = p.tenant_id AND r.plan_id = p.id{told}"
-    reminded = f"(SELECT max(r.told_on) FROM plan_reminders r WHERE {mine})"  # noqa: S608
-    own = {name: dtype for name, dtype in frames.INSTALMENTS.items() if name in _OF_INSTALMENT}
-    columns = _select(own, "i") | _select(
-        {name: dtype for name, dtype in frames.INSTALMENTS.items() if name not in _OF_INSTALMENT},
+    reminded, first = (
+        f"(SELECT {which}(r.told_on) FROM plan_reminders r WHERE {mine})"  # noqa: S608
+        for which in ("max", "min")
+    )
+    kinds = frames.INSTALMENTS
+    columns = _select({name: kinds[name] for name in _OF_INSTALMENT}, "i") | _select(
+        {name: kinds[name] for name in _OF_PLAN},
         "p",
         reminded_on=reminded,
+        reminded_first_on=first,
+        is_debited="CASE WHEN CAST(p.terms AS text) LIKE %s THEN 1 ELSE 0 END",
     )
     frame = bulk.read_frame(
         connection,
-        columns,
+        columns | {"instalment_id": ("i.id", pl.Int64)},
         "instalments i JOIN instalment_plans p ON p.tenant_id = i.tenant_id AND p.id = i.plan_id "
         f"WHERE i.tenant_id = %s{wanted.of('i.case_id')}{known}",
-        [*told_parameters, tenant_id, *wanted.parameters, *known_parameters],
+        [
+            *told_parameters,
+            *told_parameters,
+            debit_columns.CLAUSE,
+            tenant_id,
+            *wanted.parameters,
+            *known_parameters,
+        ],
         key=wanted.key("i.id"),
     )
+    frame = debit_columns.with_debits(frame, facts, tenant_id, wanted.of, wanted.parameters)
     return frame.select(list(frames.INSTALMENTS)).sort("case_id", "plan_id", "number")
 
 

@@ -1,7 +1,8 @@
 """Write plans as signed, and the facts that end them.
 
 add(tenant_id, case_id, number, code, values, …) -> InstalmentPlan
-end_fact(plan, code, on, kind=PLAN_ENDED) -> a row for records.facts.append
+claims_of(tenant_id, plan_id) -> ids of the claims a plan covers
+end_fact(plan, code, on, kind=PLAN_ENDED, again="") -> a row for records.facts.append
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records.models import Instalment, InstalmentPlan
+from mahnwerk.records.models import Fact, Instalment, InstalmentPlan
 
 
 def add(
@@ -64,14 +65,24 @@ def add(
     return plan
 
 
+def claims_of(tenant_id: int, plan_id: int) -> list[int]:
+    """The claims a plan was agreed about, in a fixed order."""
+    plan = InstalmentPlan.objects.get(tenant_id=tenant_id, id=plan_id)
+    agreed = Fact.objects.filter(
+        tenant_id=tenant_id, case_id=plan.case_id, kind=FactKind.PLAN_AGREED, code=plan.plan_code
+    )
+    return list(agreed.exclude(claim_id=None).order_by("fact_no").values_list("claim_id", flat=True))
+
+
 def end_fact(
-    plan: InstalmentPlan, code: str, on: date, kind: FactKind = FactKind.PLAN_ENDED
+    plan: InstalmentPlan, code: str, on: date, kind: FactKind = FactKind.PLAN_ENDED, again: str = ""
 ) -> dict[str, Any]:
-    """The fact that ends a plan: told twice, it is one fact."""
+    """The fact that ends a plan: told twice, it is one fact. `again` tells apart the ends of one that came
+    back to life."""
     return {
         "case_id": plan.case_id,
         "kind": kind,
         "effective_on": on,
         "code": code,
-        "source_key": f"plan-end|{plan.id}|{code}",
+        "source_key": f"plan-end|{plan.id}|{code}{again}",
     }

@@ -35,6 +35,7 @@ class Wish:
     currency: str
     claim_id: int | None = None
     amount_cents: int | None = None
+    plan_id: int | None = None
 
 
 def new_public_id(tenant_id: int) -> str:
@@ -62,7 +63,7 @@ def links(tenant_id: int, wishes: Sequence[Wish], *, made_at: datetime) -> list[
     states = PayLink.State
     known = PayLink.objects.filter(tenant_id=tenant_id, case_id__in={wish.case_id for wish in wishes})
     for row in known.order_by("id"):
-        wish = Wish(row.account_id, row.case_id, row.currency, row.claim_id, row.amount_cents)
+        wish = Wish(row.account_id, row.case_id, row.currency, row.claim_id, row.amount_cents, row.plan_id)
         if row.state == states.OPEN or (row.state == states.PAID and row.amount_cents is None):
             usable.setdefault(wish, row)
         else:
@@ -79,6 +80,7 @@ def links(tenant_id: int, wishes: Sequence[Wish], *, made_at: datetime) -> list[
                 case_id=wish.case_id,
                 claim_id=wish.claim_id,
                 amount_cents=wish.amount_cents,
+                plan_id=wish.plan_id,
                 currency=wish.currency,
                 made_at=made_at,
             )
@@ -91,6 +93,7 @@ def _link_names(tenant_id: int, wanted: Iterable[tuple[Wish, int]]) -> list[str]
     """A name for each wish and number of its links that are used up."""
     texts = [
         f"{wish.account_id}|{wish.case_id}|{wish.claim_id}|{wish.amount_cents}|{wish.currency}|{number}"
+        + (f"|plan {wish.plan_id}" if wish.plan_id else "")
         for wish, number in wanted
     ]
     names = []

@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from mahnwerk.frames import FactKind
+from mahnwerk.kernel.plan_states import CREDITORS_FAULT
 from mahnwerk.records import bank, facts
 from mahnwerk.records.bank_read import EntryRow
 from mahnwerk.records.models import BankEntry, Case, Designation, EntryState, Fact
@@ -28,8 +29,6 @@ LOOK_BACK: Final = dt.timedelta(days=400)
 CHARGE_CENTS_MAX: Final = 2_000
 """A difference larger than this between what came in and what went back is no charge."""
 CHARGE_RULE: Final = "costs.bank_return_charge"
-CREDITORS_FAULT: Final = frozenset({"MD01", "MD02", "AM05", "AG01", "AG02", "FF05", "RC01"})
-"""No mandate, collected twice, wrong code: what the bank charges for these is not the debtor's."""
 _REASON: Final = re.compile(r"[A-Z]{2}\d{2}")
 _PAID: Final = (FactKind.PAYMENT_RETURNED, FactKind.VOIDED)
 

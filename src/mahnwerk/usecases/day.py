@@ -49,6 +49,10 @@ class DayReport:
     held: list[dict[str, Any]]
     plans_to_remind: list[str] = field(default_factory=list)
     """Cases with a missed instalment whose debtor only a person can tell: `mahnwerk plan remind`."""
+    plans_not_collected: list[str] = field(default_factory=list)
+    """Cases with an instalment that was ours to collect by direct debit, and is not there."""
+    plans_not_as_signed: list[str] = field(default_factory=list)
+    """Cases with a plan on record that does not have the hash agreed: nothing is done to it."""
     barred_soon: list[dict[str, Any]] = field(default_factory=list)
     """Per currency: claims, cases, open principal, last safe day of the first, and the first few cases."""
 
@@ -113,11 +117,11 @@ def run_day(
     guard(book, on, confirm_day=confirm_day)
     laws, known = load_laws(), procedures.of_book(book.place)
     rules = ruleset(laws, known)
-    run_id, to_remind = None, []
+    run_id, plans = None, plan_run.PlanRun(0, 0, [], [], [])
     if not dry_run:
         run_id = save.start_run(book.tenant_id, on, law_hash=rules, at=clock.now())
         reached("run started")
-        to_remind = plan_run.execute(book, on).to_remind
+        plans = plan_run.execute(book, on)
     tally, saved = _Tally(), save.SavedPlan()
     shards = load.shards(book.tenant_id)
     for number, shard in enumerate(shards):
@@ -133,7 +137,12 @@ def run_day(
             saved += save.day_plan(book.tenant_id, run_id, plan, on, shard_no=number)
             tally.again += attempts.plan_again(book, run_id, plan, on, cases.notices)
         progress(number + 1, len(shards))
-    report = replace(tally.report(on, dry_run, saved, rules), plans_to_remind=to_remind)
+    report = replace(
+        tally.report(on, dry_run, saved, rules),
+        plans_to_remind=plans.to_remind,
+        plans_not_collected=plans.not_collected,
+        plans_not_as_signed=plans.not_as_signed,
+    )
     if run_id is not None:
         _finish(book, run_id, report, saved)
     return report

@@ -11,7 +11,6 @@ import polars as pl
 
 from mahnwerk.frames import Book, HeldReason
 from mahnwerk.kernel import holds
-from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.records import load
@@ -71,7 +70,7 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target
         or reasons[case_id] in MAY_COLLECT
         or (reasons[case_id] == HeldReason.HOLD and details[case_id] == "direct_debit")
     ]
-    return [*_claims(loaded, result, live, free, on), *_instalments(book, loaded, live, free, on)]
+    return [*_claims(loaded, result, live, free, on), *_instalments(book, result, free)]
 
 
 def _claims(loaded: Book, result: Decided, live: pl.DataFrame, free: list[int], on: dt.date) -> list[Target]:
@@ -100,13 +99,9 @@ def _claims(loaded: Book, result: Decided, live: pl.DataFrame, free: list[int], 
     ]
 
 
-def _instalments(
-    book: OpenBook, loaded: Book, live: pl.DataFrame, free: list[int], on: dt.date
-) -> list[Target]:
-    running = terms.running(live, loaded.instalments).filter(pl.col("case_id").is_in(free))
-    if running.is_empty():
-        return []
-    stand = {row["plan_id"]: row for row in terms.standing(live, running, on).iter_rows(named=True)}
+def _instalments(book: OpenBook, result: Decided, free: list[int]) -> list[Target]:
+    running = result.stand.filter(pl.col("case_id").is_in(free))
+    stand = {row["plan_id"]: row for row in running.iter_rows(named=True)}
     plans = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=list(stand)).order_by("case_id")
     found = []
     for plan in plans:

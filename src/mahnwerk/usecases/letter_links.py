@@ -41,6 +41,14 @@ class LetterLinks:
         return f"{self.pages}{path_of(link.public_id)}" if link else ""
 
 
+@dataclass(frozen=True)
+class Missed:
+    """What a reminder tells is missed of a plan: its link asks for no more, and for less once less is."""
+
+    plan_id: int
+    cents: int
+
+
 def path_of(public_id: str) -> str:
     """Where on the pay pages a link leads."""
     return f"/pay/{public_id}"
@@ -52,7 +60,7 @@ def pages() -> str:
 
 
 def of_cases(
-    book: OpenBook, cases: Iterable[Mapping[str, Any]], sums: Mapping[int, int] | None = None
+    book: OpenBook, cases: Iterable[Mapping[str, Any]], missed: Mapping[int, Missed] | None = None
 ) -> LetterLinks:
     """The link of each case whose creditor has an account that stands in letters; keeps nothing.
 
@@ -62,8 +70,10 @@ def of_cases(
     Parameters
     ----------
     cases : rows of CASES
-    sums : case → the link's own sum in cents; others are worth what is asked for when they are used
+    missed : case → what its letter tells of a plan; other links are worth what is asked for when they are
+        used
     """
+    missed = missed or {}
     if not (address := pages()):
         return LetterLinks()
     accounts = _accounts(book)
@@ -72,7 +82,8 @@ def of_cases(
             accounts[case["creditor_id"]],
             case["case_id"],
             case["currency"],
-            amount_cents=(sums or {}).get(case["case_id"]),
+            amount_cents=missed[case["case_id"]].cents if case["case_id"] in missed else None,
+            plan_id=missed[case["case_id"]].plan_id if case["case_id"] in missed else None,
         )
         for case in cases
         if case["creditor_id"] in accounts

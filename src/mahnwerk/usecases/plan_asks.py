@@ -25,22 +25,33 @@ def read_ask(
     with_pause: bool = False,
     income: str = "",
     dependants: int = 0,
+    all_on: dt.date | None = None,
 ) -> Ask:
     """The question in exact numbers.
+
+    Parameters
+    ----------
+    per_month, all_on : one of them: instalments of so much, or all of it on one day
 
     Raises
     ------
     BadInput
-        An amount or a rate that cannot be read; the message names it.
+        An amount or a rate that cannot be read, or both ways to pay at once; the message names it.
     """
+    if all_on is not None and (per_month or first_on or with_pause):
+        raise BadInput(
+            "--all-on defers all of it to one day, so there is no instalment to name or to put off.",
+            "Leave out --per-month, --first and --with-pause.",
+        )
     return Ask(
-        per_month_cents=_cents(per_month, "--per-month"),
+        per_month_cents=0 if all_on else _cents(per_month, "--per-month"),
         first_on=first_on,
         rate_ppm=_ppm(rate),
         net_cents=_cents(income, "--income") if income else None,
         dependants=dependants,
         by_debit=by_debit,
         with_pause=with_pause,
+        all_on=all_on,
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 
 from mahnwerk.frames import Book, Channel, Role
+from mahnwerk.kernel import plan_reminders, plan_states
 from mahnwerk.kernel import plans as terms
+from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.notices import PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
@@ -33,6 +35,7 @@ def reminder(
     full: Account,
     on: dt.date,
     book: Book,
+    decided: Decided,
     case: Mapping[str, Any],
     measure: Mapping[str, Any],
     person: Mapping[str, str],
@@ -48,6 +51,7 @@ def reminder(
     ----------
     full : the account of the case
     book : holds the case with its facts and instalments
+    decided : what was decided for it on the day
     measure : row of MEASURES
     person, creditor, procedure, reference, contracts : as for `letter_data.message_letter`
     pay_url : a pay link worth what is missed, "" = none
@@ -57,7 +61,7 @@ def reminder(
     Incomplete
         The creditor has no account, address or contact.
     """
-    plan, claim_ids = running_plan(book, case["case_id"], on, measure["demanded_cents"])
+    plan, claim_ids = running_plan(book, decided, case["case_id"], on, measure["demanded_cents"])
     mine = full.of_claims(claim_ids)
     items = [
         {"claim_id": claim_id, "step_id": PLAN_REMINDER, "triggers_default": False} for claim_id in claim_ids
@@ -92,7 +96,9 @@ def reminder(
     return Content(letter, json.dumps(shown, sort_keys=True, default=str))
 
 
-def running_plan(book: Book, case_id: int, on: dt.date, asked_cents: int) -> tuple[RunningPlan, list[int]]:
+def running_plan(
+    book: Book, decided: Decided, case_id: int, on: dt.date, asked_cents: int
+) -> tuple[RunningPlan, list[int]]:
     """The plan of a case with what is missed of it, and the claims it covers that still owe something.
 
     Parameters
@@ -103,38 +109,50 @@ def running_plan(book: Book, case_id: int, on: dt.date, asked_cents: int) -> tup
     own = pl.col("case_id") == case_id
     mine = Book(*(getattr(book, name).filter(own) for name in Book.__dataclass_fields__))
     live = in_force(mine, on)
-    stand = terms.standing(live, mine.instalments, on).filter(pl.col("missed_cents") > 0)
-    late = stand.sort("missing_since", "plan_id").row(0, named=True)
+    late = plan_missed(decided, case_id)
     rows = mine.instalments.filter(pl.col("plan_id") == late["plan_id"]).sort("due_on", "number")
     covered = terms.claims_covered(live, mine.claims, mine.instalments)
     codes = rows["plan_code"].unique().implode()
     claim_ids = covered.filter(pl.col("plan_code").is_in(codes)).sort("claim_id")["claim_id"].to_list()
     upcoming = rows.filter(pl.col("due_on") > late["missed_until"])
-    ends_next = late["two_missed_from"] is not None and bool(rows["is_accelerated"][0])
+    parts = plan_states.parts(live, mine.claims, mine.instalments, decided.replay.laid, on)
+    missed = parts.filter((pl.col("plan_id") == late["plan_id"]) & pl.col("is_missed"))
+    told = plan_reminders.told(live, mine.claims, mine.instalments, decided.evidence.filter(own))
+    ends_next = (
+        late["two_missed_from"] is not None
+        and bool(rows["is_accelerated"][0])
+        and _knows(told.filter(pl.col("plan_id") == late["plan_id"]), late["pays_himself_since"])
+    )
     return (
         RunningPlan(
             agreed_on=rows["agreed_on"][0],
-            missed=_missed(rows.to_dicts(), late, asked_cents),
+            missed=_missed(missed.sort("due_on", "number").to_dicts(), asked_cents),
             next_on=upcoming["due_on"][0] if upcoming.height else None,
             next_cents=upcoming["amount_cents"][0] if upcoming.height else 0,
             may_end=bool(rows["is_accelerated"][0]),
             ends_next=ends_next,
+            why=missed["why"][0],
         ),
         claim_ids,
     )
 
 
-def _missed(
-    rows: Sequence[Mapping[str, Any]], late: Mapping[str, Any], asked_cents: int
-) -> tuple[MissedInstalment, ...]:
-    """What payments since the agreement leave open of each instalment whose grace is over."""
-    paid, left, found = late["paid_cents"], asked_cents, []
-    for row in rows:
-        if row["due_on"] > late["missed_until"]:
-            break
-        covered = min(row["amount_cents"], paid)
-        paid -= covered
-        open_cents = min(row["amount_cents"] - covered, left)
+def plan_missed(decided: Decided, case_id: int) -> dict[str, Any]:
+    """The row of STATES of the plan of a case that its reminder is about."""
+    stand = decided.stand.filter((pl.col("case_id") == case_id) & (pl.col("missed_cents") > 0))
+    return stand.sort("missed_since", "plan_id").row(0, named=True)
+
+
+def _knows(told: pl.DataFrame, himself_since: dt.date | None) -> bool:
+    """Whether the debtor of a plan we were to collect was told before that he has to pay himself."""
+    return himself_since is None or bool((told["told_on"] >= himself_since).any())
+
+
+def _missed(parts: Sequence[Mapping[str, Any]], asked_cents: int) -> tuple[MissedInstalment, ...]:
+    """What is asked for, laid on the instalments missed, the oldest first."""
+    left, found = asked_cents, []
+    for row in parts:
+        open_cents = min(row["open_cents"], left)
         left -= open_cents
         if open_cents:
             found.append(MissedInstalment(row["number"], row["due_on"], row["amount_cents"], open_cents))

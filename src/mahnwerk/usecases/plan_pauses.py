@@ -14,7 +14,8 @@ from mahnwerk.frames import FactKind
 from mahnwerk.kernel import calendar
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.plans import PlanOffer, PlanRefused, PlanState, PlanWish
+from mahnwerk.kernel.plan_states import PlanState
+from mahnwerk.kernel.plans import PlanOffer, PlanRefused, PlanWish
 from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
@@ -65,14 +66,15 @@ def pause(book: OpenBook, case: str, *, on: dt.date | None = None, dry_run: bool
     row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
     live = in_force(loaded, day)
-    stand = terms.standing(live, loaded.instalments, day)
+    result = decided(book, day, loaded)
+    stand = result.stand
     if stand.is_empty():
         raise BadInput(f"case {row.case_reference} has no plan that runs.", "See `mahnwerk plan show`.")
     state = stand.sort("plan_id").row(-1, named=True)
     plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=state["plan_id"])
     _may(book, row, plan, state, day)
     covered = terms.claims_covered(live, loaded.claims, loaded.instalments)
-    owed = decided(book, day, loaded).plan.balances.join(
+    owed = result.plan.balances.join(
         covered.filter(pl.col("plan_code") == plan.plan_code), on=["case_id", "claim_id"]
     )
     if (owed["disputed_cents"] > 0).any():

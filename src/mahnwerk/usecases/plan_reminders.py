@@ -14,9 +14,8 @@ from django.db import transaction
 
 from mahnwerk.frames import Channel
 from mahnwerk.kernel import plan_reminders as turns
-from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.plans import PlanState
+from mahnwerk.kernel.plan_states import OFFER_DAYS, PlanState, Why, parts
 from mahnwerk.records import load
 from mahnwerk.records.models import Case, InstalmentPlan, PlanReminder
 from mahnwerk.usecases import letter_links
@@ -26,18 +25,41 @@ from mahnwerk.usecases.errors import BadInput
 from mahnwerk.usecases.letter_links import MIN_CENTS, LetterLinks
 from mahnwerk.usecases.opening import OpenBook
 
+_DE: Final = (
+    "Passt die Rate gerade nicht, antworten Sie uns bis {until}: Wir finden gemeinsam eine kleinere Rate "
+    "oder eine Pause. Kosten entstehen Ihnen dadurch nicht. Referenz: {reference}"
+)
+_EN: Final = (
+    "If the instalment does not suit you at the moment, answer us by {until}: together we find a smaller one "
+    "or a pause. It costs you nothing. Reference: {reference}"
+)
 WORDS: Final = {
-    "de": (
+    ("de", Why.NOT_PAID): (
         "Guten Tag, von Ihrem Ratenplan vom {agreed} ist die Rate vom {missing} noch offen: {cents}. "
-        "Vielleicht haben Sie sie übersehen – dann genügt die Zahlung. Passt die Rate gerade nicht, "
-        "antworten Sie uns bis {until}: Wir finden gemeinsam eine kleinere Rate oder eine Pause. Kosten "
-        "entstehen Ihnen dadurch nicht. Referenz: {reference}"
+        "Vielleicht haben Sie sie übersehen – dann genügt die Zahlung. " + _DE
     ),
-    "en": (
-        "Hello, one instalment of your plan of {agreed} is still open: {cents}, due on {missing}. Perhaps "
-        "it slipped your mind; then paying it is all that is needed. If the instalment does not suit you "
-        "at the moment, answer us by {until}: together we find a smaller one or a pause. It costs you "
-        "nothing. Reference: {reference}"
+    ("de", Why.RETURNED): (
+        "Guten Tag, von Ihrem Ratenplan vom {agreed} konnten wir die Rate vom {missing} nicht einziehen: Die "
+        "Lastschrift kam von Ihrer Bank zurück. Offen sind {cents}. Es genügt, wenn Sie das überweisen. "
+        + _DE
+    ),
+    ("de", Why.NO_MANDATE): (
+        "Guten Tag, die Raten Ihres Plans vom {agreed} können wir nicht einziehen: Uns liegt kein gültiges "
+        "SEPA-Mandat vor. Bitte überweisen Sie sie von jetzt an selbst, oder schicken Sie uns ein neues "
+        "Mandat. Seit {missing} sind offen: {cents}. " + _DE
+    ),
+    ("en", Why.NOT_PAID): (
+        "Hello, one instalment of your plan of {agreed} is still open: {cents}, due on {missing}. Perhaps it "
+        "slipped your mind; then paying it is all that is needed. " + _EN
+    ),
+    ("en", Why.RETURNED): (
+        "Hello, we could not collect the instalment of {missing} of your plan of {agreed}: the direct debit "
+        "came back from your bank. {cents} are open; a transfer is all that is needed. " + _EN
+    ),
+    ("en", Why.NO_MANDATE): (
+        "Hello, we cannot collect the instalments of your plan of {agreed}: we have no valid SEPA mandate. "
+        "Please transfer them yourself from now on, or send us a new mandate. Open since {missing}: {cents}. "
+        + _EN
     ),
 }
 
@@ -84,18 +106,19 @@ def remind(
     row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
     live = in_force(loaded, day)
-    stand = terms.standing(live, loaded.instalments, day)
-    late = stand.filter(pl.col("state").is_in([PlanState.MISSED.value, PlanState.BROKEN.value]))
+    result = decided(book, day, loaded)
+    late = result.stand.filter(pl.col("state").is_in([PlanState.MISSED.value, PlanState.BROKEN.value]))
     if late.is_empty():
         raise BadInput(
             f"case {row.case_reference}: no instalment is missed on {day}.", "See `mahnwerk plan show`."
         )
     found = late.row(0, named=True)
     plan = InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=found["plan_id"])
-    until = day + dt.timedelta(days=terms.OFFER_DAYS)
-    evidence = decided(book, day, loaded).evidence
-    whose = turns.turn(live, loaded.claims, loaded.instalments, evidence, day)
-    told, missed = False, {case_id: found["missed_cents"]}
+    until = day + dt.timedelta(days=OFFER_DAYS)
+    whose = turns.turn(live, loaded.claims, loaded.instalments, result.evidence, result.stand)
+    shares = parts(live, loaded.claims, loaded.instalments, result.replay.laid, day)
+    why = shares.filter((pl.col("plan_id") == plan.id) & pl.col("is_missed"))["why"][0]
+    told, missed = False, {case_id: letter_links.Missed(plan.id, found["missed_cents"])}
     links = LetterLinks()
     if found["missed_cents"] >= MIN_CENTS:
         links = letter_links.of_cases(book, loaded.cases.to_dicts(), missed)
@@ -106,28 +129,28 @@ def remind(
             _, told = PlanReminder.objects.get_or_create(
                 tenant_id=book.tenant_id,
                 plan_id=plan.id,
-                missing_since=found["missed_until"],
+                missing_since=found["missed_from"],
                 defaults={"told_on": day, "channel": channel, "actor": book.actor[:100]},
             )
             if told:
                 detail = {"plan_no": plan.plan_no, "channel": channel}
                 note(book, "plan_remind", on=day, case_id=case_id, detail=detail)
-    words = WORDS.get(row.language, WORDS["de"])
-    text = words.format(
+    language = row.language if row.language in PAY else "de"
+    text = WORDS[language, why].format(
         agreed=f"{plan.agreed_on:%d.%m.%Y}",
-        missing=f"{found['missing_since']:%d.%m.%Y}",
+        missing=f"{found['missed_since']:%d.%m.%Y}",
         cents=_money(found["missed_cents"], row.currency),
         until=f"{until:%d.%m.%Y}",
         reference=row.rf_reference,
     )
     url = links.url_of(case_id)
     if url:
-        text += "\n" + PAY.get(row.language, PAY["de"]).format(url=url)
+        text += "\n" + PAY[language].format(url=url)
     return Reminder(
         row.case_reference,
         row.language,
         found["missed_cents"],
-        found["missing_since"],
+        found["missed_since"],
         until,
         text,
         told,

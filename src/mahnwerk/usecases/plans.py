@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 from django.db import transaction
 
-from mahnwerk.frames import Book, FactKind, Role
-from mahnwerk.kernel import calendar, plan_reminders
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, Book, FactKind, Role
+from mahnwerk.kernel import calendar, plan_reminders, plan_states
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import Decided
@@ -33,7 +33,11 @@ OFFER_VALID: Final = dt.timedelta(days=30)
 """How long a kept offer may be agreed to."""
 FIRST_AFTER: Final = dt.timedelta(days=14)
 """The first instalment is due on the first day of a month at least so far ahead, unless said otherwise."""
+CHUNK: Final = 5_000
+"""Cases looked at together."""
 STANDARD: Final = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
+DEFERRED: Final = ("no_fee", "pay_early", "no_acknowledgement")
+"""Clauses of a deferral: nothing of it can fall due before its day."""
 AFFORDABILITY_CAVEAT: Final = (
     "What the attachment table (§ 850c ZPO) leaves takable, less the instalments of other plans here: a "
     "signal, not a limit. Income that cannot be attached, maintenance and rent are not in it."
@@ -43,7 +47,7 @@ COSTS_TOLD: Final = "This agreement costs nothing: no fee for it, now or later (
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of a plan, in whole cents and days."""
+    """What is asked of a plan, in whole cents and days. `all_on`: a deferral, all of it on that day."""
 
     per_month_cents: int
     first_on: dt.date | None = None
@@ -52,6 +56,7 @@ class Ask:
     dependants: int = 0
     by_debit: bool = False
     with_pause: bool = False
+    all_on: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class PlanView:
     next_due_on: dt.date | None
     next_cents: int | None
     reminded_on: dt.date | None
+    not_collected_since: dt.date | None = None
+    """Due date of the oldest instalment that was ours to collect and is not there."""
     is_known: bool = False
 
 
@@ -143,20 +150,32 @@ def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, sav
         costs_told=COSTS_TOLD if made.case.role == Role.AGENCY else "",
         affordable_cents=affordable,
         affordability=AFFORDABILITY_CAVEAT if affordable is not None else "",
-        exceeds_affordable=affordable is not None and ask.per_month_cents > affordable,
+        exceeds_affordable=affordable is not None and _exceeds(made.offer, ask, affordable, day),
     )
+
+
+def _exceeds(offer: PlanOffer, ask: Ask, affordable: int, day: dt.date) -> bool:
+    """Whether the plan takes more a month than the signal; a deferral, more than is put by until its day."""
+    if ask.all_on is None:
+        return ask.per_month_cents > affordable
+    months = (offer.last_due_on.year - day.year) * 12 + offer.last_due_on.month - day.month
+    return offer.total_cents > affordable * max(1, months)
 
 
 def _plain(ask: Ask) -> dict[str, Any]:
     """The question as JSON, without what the debtor told of his income."""
     kept = asdict(ask) | {"net_cents": None, "dependants": 0}
-    return {**kept, "first_on": ask.first_on.isoformat() if ask.first_on else None}
+    days = {name: kept[name].isoformat() if kept[name] else None for name in ("first_on", "all_on")}
+    return kept | days
 
 
 def _asked(row: OfferRow) -> Ask:
     asked = dict(row.terms["ask"])
-    first = asked["first_on"]
-    return Ask(**{**asked, "first_on": dt.date.fromisoformat(first) if first else None})
+    days = {
+        name: dt.date.fromisoformat(asked[name]) if asked.get(name) else None
+        for name in ("first_on", "all_on")
+    }
+    return Ask(**(asked | days))
 
 
 def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
@@ -171,14 +190,14 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
             "Settle what is disputed first, or look at `mahnwerk statement`.",
         )
     clauses = (
-        *STANDARD,
+        *(DEFERRED if ask.all_on else STANDARD),
         *(("pause_once",) if ask.with_pause else ()),
         *(("direct_debit",) if ask.by_debit else ()),
     )
     wish = PlanWish(
         open_cents=int(claims["open_cents"].sum()),
-        per_month_cents=ask.per_month_cents,
-        first_due_on=ask.first_on or _first_on(day),
+        per_month_cents=PRINCIPAL_CENTS_MAX if ask.all_on else ask.per_month_cents,
+        first_due_on=ask.all_on or ask.first_on or _first_on(day),
         rate_ppm=ask.rate_ppm,
         bearing_cents=int(claims["principal_open_cents"].sum()),
         clauses=(*clauses, "interest_as_agreed" if ask.rate_ppm else "no_interest"),
@@ -271,7 +290,7 @@ def agree(
     elif ask is not None:
         made, start = _make(book, case_id, ask, day), day
     else:
-        raise BadInput("nothing to agree to.", "Name an offer, or say --per-month AMOUNT.")
+        raise BadInput("nothing to agree to.", "Name an offer, or say --per-month or --all-on.")
     known = _running(book, case_id, day)
     if known is not None:
         if known.terms_hash == made.offer.terms_hash and known.agreed_on == start:
@@ -353,45 +372,69 @@ def show(book: OpenBook, case: str, on: dt.date | None = None) -> list[PlanView]
     """The plans of a case, the latest first, each as it stands on a day."""
     case_id, day = case_id_of(book, case), viewing_day(book, on)
     rows = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id=case_id, agreed_on__lte=day)
-    return [_view(book, row, day) for row in rows.order_by("-plan_no")]
+    return _views(book, list(rows.order_by("-plan_no")), day)
 
 
 def list_plans(book: OpenBook, on: dt.date | None = None, *, state: str = "") -> list[PlanView]:
-    """All plans of a book as they stand on a day; `state`: kept, grace, missed, broken, fulfilled, ended."""
+    """All plans of a book as they stand on a day.
+
+    Parameters
+    ----------
+    state : only those: kept, grace, missed, not_collected, broken, fulfilled, ended
+    """
     day = viewing_day(book, on)
-    states = [*(word.value for word in terms.PlanState), "ended"]
+    states = [*(word.value for word in plan_states.PlanState), "ended"]
     if state and state not in states:
         raise BadInput(f"{state!r} is no state of a plan.", f"Known: {', '.join(states)}.")
     rows = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, agreed_on__lte=day)
-    views = [_view(book, row, day) for row in rows.order_by("case_id", "plan_no")]
+    views = _views(book, list(rows.order_by("case_id", "plan_no")), day)
     return [view for view in views if not state or view.state == state]
 
 
 def _view(book: OpenBook, row: InstalmentPlan, day: dt.date, *, is_known: bool = False) -> PlanView:
-    loaded = load.book(book.tenant_id, case_ids=[row.case_id], on=day)
-    live = in_force(loaded, day)
-    stand = terms.standing(live, loaded.instalments, day).filter(pl.col("plan_id") == row.id)
-    found: Mapping[str, Any] = stand.row(0, named=True) if stand.height else {}
-    case = Case.objects.get(tenant_id=book.tenant_id, id=row.case_id)
-    evidence = decided(book, day, loaded).evidence
-    told = plan_reminders.told(live, loaded.claims, loaded.instalments, evidence)
-    reminded = told.filter(pl.col("plan_id") == row.id)["told_on"]
+    return replace(_views(book, [row], day)[0], is_known=is_known)
+
+
+def _views(book: OpenBook, rows: Sequence[InstalmentPlan], day: dt.date) -> list[PlanView]:
+    """How plans stand on a day, in their order; each case is loaded and decided once."""
+    found: dict[int, PlanView] = {}
+    wanted = sorted({row.case_id for row in rows})
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        loaded = load.book(book.tenant_id, case_ids=chunk, on=day)
+        live = in_force(loaded, day)
+        result = decided(book, day, loaded)
+        stand = {row["plan_id"]: row for row in result.stand.iter_rows(named=True)}
+        told = plan_reminders.told(live, loaded.claims, loaded.instalments, result.evidence)
+        reminded = dict(told.select("plan_id", "told_on").iter_rows())
+        cases = Case.objects.filter(tenant_id=book.tenant_id).in_bulk(chunk)
+        for row in [row for row in rows if row.case_id in cases]:
+            state = stand.get(row.id, {})
+            found[row.id] = _as_view(
+                row, cases[row.case_id], state, reminded.get(row.id), state.get("state") or _ended(live, row)
+            )
+    return [found[row.id] for row in rows]
+
+
+def _as_view(
+    row: InstalmentPlan, case: Case, stand: Mapping[str, Any], reminded_on: dt.date | None, state: str
+) -> PlanView:
     return PlanView(
         case_reference=case.case_reference,
         currency=case.currency,
         plan_no=row.plan_no,
-        state=found.get("state") or _ended(live, row),
+        state=state,
         agreed_on=row.agreed_on,
         agreed_by=row.actor,
         terms=row.terms,
         terms_hash=row.terms_hash,
-        paid_cents=found.get("paid_cents", 0),
-        missing_cents=found.get("missing_cents", 0),
-        missing_since=found.get("missing_since"),
-        next_due_on=found.get("next_due_on"),
-        next_cents=found.get("next_cents"),
-        reminded_on=reminded[0] if reminded.len() else None,
-        is_known=is_known,
+        paid_cents=stand.get("paid_cents", 0),
+        missing_cents=stand.get("missing_cents", 0),
+        missing_since=stand.get("missing_since"),
+        next_due_on=stand.get("next_due_on"),
+        next_cents=stand.get("next_cents"),
+        reminded_on=reminded_on,
+        not_collected_since=stand.get("uncollected_since"),
     )
 
 
@@ -414,4 +457,4 @@ def _ended(live: pl.DataFrame, row: InstalmentPlan) -> str:
     kind, code = ends.row(0, named=True)["kind"], ends.row(0, named=True)["code"]
     if kind == FactKind.PLAN_BROKEN:
         return "broken"
-    return "fulfilled" if code == terms.PlanAction.FULFILLED else "ended"
+    return "fulfilled" if code == terms.FULFILLED else "ended"

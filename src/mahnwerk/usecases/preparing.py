@@ -111,7 +111,10 @@ def prepare(book: OpenBook, on: dt.date, message_ids: Sequence[int], channels: C
     accounts = workshop.accounts(wanted)
     # A plan's reminder asks for what is missed; other links are worth what is asked for when they are used.
     missed = {
-        one.message.case_id: one.measure["demanded_cents"]
+        one.message.case_id: letter_links.Missed(
+            plan_letters.plan_missed(workshop.decided, one.message.case_id)["plan_id"],
+            one.measure["demanded_cents"],
+        )
         for one in wanted
         if one.measure["step_id"] == PLAN_REMINDER
     }
@@ -208,7 +211,9 @@ class _Workshop:
         )
         try:
             if wanted.measure["step_id"] == PLAN_REMINDER:
-                content = plan_letters.reminder(account, self.on, self.book, case, wanted.measure, *known)
+                content = plan_letters.reminder(
+                    account, self.on, self.book, self.decided, case, wanted.measure, *known
+                )
             else:
                 content = letter_data.message_letter(
                     account, self.on, case, wanted.measure, wanted.items, wanted.costs, *known

@@ -19,6 +19,7 @@ from typing import Any, Final
 from mahnwerk.frames import FactKind
 from mahnwerk.gateways.payments import Movement, MovementKind
 from mahnwerk.records import facts as fact_records
+from mahnwerk.records import plans as plan_records
 from mahnwerk.records.models import (
     Case,
     PayLink,
@@ -90,6 +91,13 @@ def _paid_in(payment: ProviderPayment, currency: str) -> int | None:
     return None
 
 
+def _meant(pay_link: PayLink) -> list[int] | None:
+    """What a payment on a link is for: its claim, or the claims of its plan; None = the link says nothing."""
+    if pay_link.plan_id is not None:
+        return plan_records.claims_of(pay_link.tenant_id, pay_link.plan_id)
+    return None if pay_link.claim_id is None else [pay_link.claim_id]
+
+
 def _paid(account: ProviderAccount, movement: Movement) -> tuple[str, str]:
     known = ProviderPayment.objects.filter(
         tenant_id=account.tenant_id, account_id=account.id, payment_id=movement.payment_id
@@ -113,7 +121,7 @@ def _paid(account: ProviderAccount, movement: Movement) -> tuple[str, str]:
         "amount_cents": movement.amount_cents,
         "currency": movement.currency,
         "source_key": source_key(account.id, "paid", movement.payment_id),
-        "designated_claim_ids": None if pay_link.claim_id is None else [pay_link.claim_id],
+        "designated_claim_ids": _meant(pay_link),
     }
     number = _append(account.tenant_id, [fact])[0]
     ProviderPayment.objects.create(
@@ -218,8 +226,7 @@ def _last_return(payment: ProviderPayment) -> tuple[int, int, dt.date] | None:
 
 
 def _designated(payment: ProviderPayment) -> list[int] | None:
-    claim_id = PayLink.objects.values_list("claim_id", flat=True).get(id=payment.pay_link_id)
-    return None if claim_id is None else [claim_id]
+    return _meant(PayLink.objects.get(tenant_id=payment.tenant_id, id=payment.pay_link_id))
 
 
 def _paid_back(refunds: dict[str, dict[str, Any]]) -> int:

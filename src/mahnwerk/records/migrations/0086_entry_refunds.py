@@ -15,7 +15,7 @@ LINK = {
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('records', '0083_parts_of_batches'),
+        ('records', '0084_presses'),
     ]
 
     operations = [

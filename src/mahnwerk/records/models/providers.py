@@ -48,6 +48,7 @@ class PayLink(models.Model):
     account = link("records.ProviderAccount")
     case = link("records.Case")
     claim = link("records.Claim", null=True)  # the claim this link is about; null = the whole case
+    plan_id = models.BigIntegerField(null=True)  # instalment_plans: about what was missed of it; null = none
     amount_cents = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
