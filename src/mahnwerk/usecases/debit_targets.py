@@ -47,6 +47,8 @@ class Target:
     what: str
     due_on: dt.date
     amount_cents: int
+    told_on: dt.date | None = None
+    """Of an instalment: the day its plan, which names day and sum, was agreed on."""
 
 
 def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target]:
@@ -108,6 +110,7 @@ def _instalments(
         return []
     stand = {row["plan_id"]: row for row in terms.standing(live, running, on).iter_rows(named=True)}
     plans = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=list(stand)).order_by("case_id")
+    plans = plans.prefetch_related("instalments")
     found = []
     for plan in plans:
         if "direct_debit" in plan.terms["clauses"]:
@@ -118,7 +121,7 @@ def _instalments(
 def _missing(plan: InstalmentPlan, stand: Mapping[str, Any]) -> list[Target]:
     """Each instalment as far as payments since the agreement do not cover it, the oldest first."""
     paid, found = stand["paid_cents"], []
-    rows: list[Instalment] = list(plan.instalments.order_by("number"))
+    rows: list[Instalment] = sorted(plan.instalments.all(), key=lambda row: row.number)
     for row in rows:
         covered = min(paid, row.amount_cents)
         paid -= covered
@@ -132,6 +135,7 @@ def _missing(plan: InstalmentPlan, stand: Mapping[str, Any]) -> list[Target]:
                     f"Rate {row.number}",
                     row.due_on,
                     row.amount_cents - covered,
+                    plan.recorded_on,
                 )
             )
     return found
