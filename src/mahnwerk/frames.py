@@ -18,6 +18,7 @@ import polars as pl
 
 from mahnwerk.bounds import PRINCIPAL_CENTS_MAX as PRINCIPAL_CENTS_MAX
 from mahnwerk.bounds import RATE_PPM_MAX as RATE_PPM_MAX
+from mahnwerk.person_fields import PERSON as PERSON
 
 Schema = Mapping[str, Any]
 
@@ -294,26 +295,21 @@ INSTALMENTS: Final[Schema] = {
 }
 """Instalments of the plans agreed, one row each, as signed."""
 
-# --- what comes in from files -----------------------------------------------------------------
+DEBITS: Final[Schema] = {
+    "case_id": pl.Int64,
+    "notice_id": pl.Int64,
+    "claim_id": pl.Int64,  # null = an instalment is collected
+    "plan_id": pl.Int64,  # of that instalment
+    "number": pl.Int32,  # of that instalment, 1…n
+    "amount_cents": pl.Int64,
+    "notified_on": pl.Date,  # when it was decided to collect
+    "collect_on": pl.Date,  # not before that day
+    "notice_days": pl.Int32,  # days between telling and collecting, as agreed
+}
+"""Direct debits of which a message must tell the debtor: the latest of a claim or instalment, not collected
+yet, under a mandate that runs."""
 
-PERSON: Final = (
-    "customer_number",
-    "company",
-    "salutation",
-    "title",
-    "first_name",
-    "last_name",
-    "address_extra",
-    "street",  # with house number
-    "postcode",
-    "city",
-    "country",  # ISO 3166-1 alpha-2
-    "email",
-    "phone",
-    "iban",
-    "language",  # de, en or "" = not said
-)
-"""Fields of a person, in files, in the encrypted payload and in letters. Missing is ""."""
+# --- what comes in from files -----------------------------------------------------------------
 
 IMPORTED_CLAIMS: Final[Schema] = {
     "row_no": pl.Int64,  # as a spreadsheet counts: the header is row 1; 1 for an e-invoice
@@ -477,10 +473,11 @@ class Book:
     notices: pl.DataFrame = field(default_factory=lambda: empty(NOTICES))
     decisions: pl.DataFrame = field(default_factory=lambda: empty(DECISIONS))
     instalments: pl.DataFrame = field(default_factory=lambda: empty(INSTALMENTS))
+    debits: pl.DataFrame = field(default_factory=lambda: empty(DEBITS))
 
     def checked(self) -> Book:
         """The same book with every frame held against its schema."""
-        schemas = (CASES, CLAIMS, FACTS, DESIGNATIONS, NOTICES, DECISIONS, INSTALMENTS)
+        schemas = (CASES, CLAIMS, FACTS, DESIGNATIONS, NOTICES, DECISIONS, INSTALMENTS, DEBITS)
         named = zip(self.__dataclass_fields__, schemas, strict=True)
         return Book(*(check_frame(getattr(self, name), schema, name) for name, schema in named))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,10 @@ def world(tenant_id: int, tmp_path: Path) -> PlanWorld:
     return made
 
 
-def announce(world: PlanWorld, on: date) -> list[direct_debits.Announced]:
+def announce(world: PlanWorld, on: date, told_by: str = "post") -> list[direct_debits.Announced]:
+    """The debtors were told by hand; how messages tell is in test_debit_notices."""
     with world.on(on) as book:
-        return direct_debits.announce(book, "shop", on)
+        return direct_debits.announce(book, "shop", on, told_by=told_by)
 
 
 def create(world: PlanWorld, on: date) -> debit_files.DebitFileView:
@@ -285,7 +287,8 @@ def test_more_targets_ask_no_more_questions(tenant_id: int, tmp_path: Path) -> N
     counts: dict[str, list[int]] = {"few": [], "many": []}
     for key, count in (("few", 3), ("many", 60)):
         world = plan_world.many(tenant_id, tmp_path, count, key=key, due_on=date(2026, 3, 12))
-        verbs = (direct_debits.announce, debit_files.create, debit_files.create)
+        by_hand = partial(direct_debits.announce, told_by="post")
+        verbs = (by_hand, debit_files.create, debit_files.create)
         for verb, day in zip(verbs, (DAY, date(2026, 3, 16), date(2026, 3, 16)), strict=True):
             with CaptureQueriesContext(connection) as queries, world.on(day) as book:
                 verb(book, key, day)

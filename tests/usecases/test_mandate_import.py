@@ -152,7 +152,7 @@ def test_one_off_mandates_are_collected_under_once_and_taken_over_ones_are_no_fi
     from mahnwerk.usecases import debit_files, direct_debits
 
     take(kiosk, folder, row("K1", "M-1", sequence="OOFF"), row("K2", "M-2", sequence="RCUR"))
-    direct_debits.announce(kiosk, "kiosk", FIRST)
+    direct_debits.announce(kiosk, "kiosk", FIRST, told_by="post")
     view = debit_files.create(kiosk, "kiosk", FIRST + dt.timedelta(days=7))
     # K1 has two open invoices, and a mandate for one collection.
     assert sorted(DebitOrder.objects.values_list("mandate__reference", "sequence")) == [

@@ -6,22 +6,27 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mahnwerk.formats import creditor_identifier, pain
 from mahnwerk.formats.pain import Collection
+from mahnwerk.kernel.debit_notices import in_time
 from mahnwerk.kernel.target_days import target_day, target_days_after
+from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
 from mahnwerk.records.models import Case, Creditor, DebitMandate, DebitNotice, DebitOrder, DebitStatus
-from mahnwerk.usecases.debit_history import History
+from mahnwerk.usecases import clock
+from mahnwerk.usecases.debit_history import LATE, History, Told
 from mahnwerk.usecases.debit_targets import Target, targets
-from mahnwerk.usecases.direct_debits import ONCE, News, notify
+from mahnwerk.usecases.direct_debits import ONCE, News, notify, quiet
 from mahnwerk.usecases.opening import OpenBook
 
 AHEAD: Final = dt.timedelta(days=14)
 """Collections up to so far ahead go into a file."""
-LATE: Final = dt.timedelta(days=5)
-"""A collection announced for a day that has passed by more is announced anew."""
+UNTOLD: Final = (
+    "its announcement has not left yet: `mahnwerk run-day` and `mahnwerk send` write it; told by "
+    "hand, say so with direct-debit announce --told-by"
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,16 @@ class Chosen:
     collection: Collection
 
 
-def choose(
-    book: OpenBook, creditor: Creditor, known: Mapping[int, DebitMandate], day: dt.date
-) -> tuple[list[Chosen], list[str]]:
+@dataclass(frozen=True)
+class Choice:
+    """The orders of a file; what is left out and why; what is collected later than planned and why."""
+
+    chosen: list[Chosen]
+    skipped: list[str]
+    moved: list[str]
+
+
+def choose(book: OpenBook, creditor: Creditor, known: Mapping[int, DebitMandate], day: dt.date) -> Choice:
     """What may be collected now, and why the rest may not; call it in a transaction.
 
     Instalments that come into reach are recorded as told by their plan. What cannot be collected under its
@@ -51,14 +63,36 @@ def choose(
     """
     found = targets(book, known, day)
     history = History.of(book, creditor)
-    _told_by_plans(book, found, known, history, day)
+    _told_by_plans(book, found.targets, known, history, day)
     chooser = _Chooser.of(book, creditor, list(known.values()), day)
-    for target in found:
+    for target in found.targets:
         notice = history.last_of(target)
-        if notice is None or notice.id in history.orders or notice.collect_on > day + AHEAD:
+        if notice is None or notice.id in history.orders:
             continue
-        chooser.take(target, known[target.case_id], notice)
-    return chooser.chosen, chooser.skipped
+        if history.is_untold(target, found.told):
+            chooser.skip(target, known[target.case_id], UNTOLD)
+            continue
+        due = _day(notice, known[target.case_id], found.told)
+        if due <= day + AHEAD:
+            chooser.take(target, known[target.case_id], notice, due)
+    facts = [fact for one in chooser.chosen for fact in _later(one)]
+    if facts:
+        fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
+    return Choice(chooser.chosen, chooser.skipped, chooser.moved)
+
+
+def _day(notice: DebitNotice, mandate: DebitMandate, told: Told) -> dt.date:
+    """The day that may be collected on: as told, and as many days after telling as agreed."""
+    if notice.id not in told:
+        return notice.collect_on
+    left_on, debit_on = told[notice.id]
+    return in_time(max(notice.collect_on, debit_on), left_on, mandate.notice_days)
+
+
+def _later(one: Chosen) -> list[dict[str, Any]]:
+    """What is collected later than planned is kept quiet and free of interest until then."""
+    moved = one.collection.collect_on > one.notice.collect_on
+    return quiet(one.notice, one.collection.collect_on) if moved else []
 
 
 def _told_by_plans(
@@ -77,7 +111,8 @@ def _told_by_plans(
         told_until = target.told_on + dt.timedelta(days=mandate.notice_days)
         collect_on = target_day(max(target.due_on, told_until))
         if collect_on <= day + AHEAD:
-            news.append(News(target, mandate, target.told_on, collect_on))
+            by_plan = DebitNotice.ToldBy.PLAN.value
+            news.append(News(target, mandate, target.told_on, collect_on, by_plan))
     notify(book, news, history)
 
 
@@ -87,6 +122,7 @@ class _Chooser:
     def __init__(self) -> None:
         self.chosen: list[Chosen] = []
         self.skipped: list[str] = []
+        self.moved: list[str] = []
         self.used: set[int] = set()
 
     @classmethod
@@ -106,22 +142,31 @@ class _Chooser:
         self.party = _party(creditor, rows)
         return self
 
-    def take(self, target: Target, mandate: DebitMandate, notice: DebitNotice) -> None:
+    def take(self, target: Target, mandate: DebitMandate, notice: DebitNotice, due: dt.date) -> None:
         """Choose a target whose day has come, or say why it is not collected."""
-        case = self.cases[target.case_id]
-        collection = self._collection(target, mandate, notice, case)
-        if isinstance(collection, Collection):
-            self.chosen.append(Chosen(mandate, notice, collection))
-            self.used.add(mandate.id)
+        collection = self._collection(target, mandate, notice, due)
+        if not isinstance(collection, Collection):
+            self.skip(target, mandate, collection)
             return
-        told = f"{case.case_reference}, {target.what}, mandate {mandate.reference}"
-        self.skipped.append(f"{told}: {collection}")
+        self.chosen.append(Chosen(mandate, notice, collection))
+        self.used.add(mandate.id)
+        if due > notice.collect_on:
+            why = f"on {due} instead of {notice.collect_on}: its announcement left later than planned"
+            self.moved.append(f"{self._name(target, mandate)}: {why}")
+
+    def skip(self, target: Target, mandate: DebitMandate, reason: str) -> None:
+        """Leave a target out, and say why."""
+        self.skipped.append(f"{self._name(target, mandate)}: {reason}")
+
+    def _name(self, target: Target, mandate: DebitMandate) -> str:
+        return f"{self.cases[target.case_id].case_reference}, {target.what}, mandate {mandate.reference}"
 
     def _collection(
-        self, target: Target, mandate: DebitMandate, notice: DebitNotice, case: Case
+        self, target: Target, mandate: DebitMandate, notice: DebitNotice, due: dt.date
     ) -> Collection | str:
-        if notice.collect_on + LATE < self.earliest:
-            return f"announced for {notice.collect_on}, too long ago"
+        case = self.cases[target.case_id]
+        if due + LATE < self.earliest:
+            return f"announced for {due}, too long ago: direct-debit announce does it anew"
         if mandate.id not in self.details:
             return "the person was erased"
         if mandate.sequence in ONCE and mandate.id in self.used:
@@ -140,7 +185,7 @@ class _Chooser:
             iban=self.details[mandate.id]["iban"],
             mandate_id=mandate.reference,
             mandate_signed_on=mandate.signed_on,
-            collect_on=max(self.earliest, notice.collect_on),
+            collect_on=max(self.earliest, due),
             text=case.rf_reference,
             sequence=sequence or ("FRST" if is_first else "RCUR"),
         )

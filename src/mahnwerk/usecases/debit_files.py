@@ -42,7 +42,8 @@ MANDATE_OVER: Final = frozenset({"AC01", "AC04", "AC06", "MD01", "MD02", "MD07",
 class DebitFileView:
     """A file of direct debits; `content` are its bytes, always the same.
 
-    `others`: files made before, whose collections still lie ahead.
+    `others`: files made before, whose collections still lie ahead. `moved`: what is collected later than
+    planned, since its announcement left late.
     """
 
     message_id: str
@@ -53,6 +54,7 @@ class DebitFileView:
     skipped: list[str]
     content: bytes
     others: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
 
 def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> DebitFileView:
@@ -70,12 +72,13 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
     with transaction.atomic():
         one_at_a_time(creditor)
         known = open_mandates(book, creditor, day)
-        chosen, skipped = choose(book, creditor, known, day)
-        if chosen:
-            row = _record(book, creditor, chosen, day)
-            detail = {"message_id": row.message_id, "orders": len(chosen)}
+        choice = choose(book, creditor, known, day)
+        skipped = choice.skipped
+        if choice.chosen:
+            row = _record(book, creditor, choice.chosen, day)
+            detail = {"message_id": row.message_id, "orders": len(choice.chosen)}
             note(book, "direct_debit_create", on=day, detail=detail)
-            return _view(book, row, is_new=True, skipped=skipped)
+            return replace(_view(book, row, is_new=True, skipped=skipped), moved=choice.moved)
     last = DebitFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
     known_row = last.order_by("-message_id").first()
     if known_row is None:

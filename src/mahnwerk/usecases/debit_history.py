@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from django.db.models import Max
 
 from mahnwerk.frames import FactKind
-from mahnwerk.records.models import Creditor, DebitMandate, DebitNotice, DebitOrder, DebitStatus, Fact
+from mahnwerk.kernel.notices import DEBIT_NOTICE
+from mahnwerk.records.models import (
+    Creditor,
+    DebitMandate,
+    DebitNotice,
+    DebitOrder,
+    DebitStatus,
+    Fact,
+    Message,
+)
 from mahnwerk.usecases.debit_targets import Target
 from mahnwerk.usecases.opening import OpenBook
+
+Told = Mapping[int, tuple[dt.date, dt.date]]
+LATE: Final = dt.timedelta(days=5)
+"""A collection told for a day that has passed by more is announced anew."""
 
 
 @dataclass
@@ -23,6 +39,8 @@ class History:
     """notice_id → its order"""
     back: set[int]
     """Orders refused or returned, by a status report or by the bank statement."""
+    written: dict[int, dt.date]
+    """case_id → day of its last message that announced a direct debit"""
 
     @classmethod
     def of(cls, book: OpenBook, creditor: Creditor) -> History:
@@ -47,19 +65,35 @@ class History:
         )
         returns = _returns(book, creditor)
         back = {one.id for one in orders if one.id in gone or _is_among(one, returns[one.notice.case_id])}
-        return cls(last, {one.notice_id: one for one in orders}, back)
+        messages = Message.objects.filter(**mine, step_id=DEBIT_NOTICE, sealed_on__isnull=False)
+        written = dict(messages.values_list("case_id").annotate(last=Max("sealed_on")))
+        return cls(last, {one.notice_id: one for one in orders}, back, written)
 
     def last_of(self, target: Target) -> DebitNotice | None:
         """The latest notice about a claim or instalment."""
         return self.last.get((target.claim_id, target.instalment_id))
 
-    def is_free(self, target: Target) -> bool:
-        """Whether another attempt at a target may be announced: none before, or the last came back."""
+    def is_free(self, target: Target, told: Told, on: dt.date) -> bool:
+        """Whether a target may be announced (again): not before, or the last came back or was let pass.
+
+        Parameters
+        ----------
+        told : as `debit_targets.Found.told`
+        """
         last = self.last_of(target)
         if last is None:
             return True
         order = self.orders.get(last.id)
-        return order is not None and order.id in self.back
+        if order is not None:
+            return order.id in self.back
+        days = (last.collect_on, *told.get(last.id, ())[1:])
+        return not self.is_untold(target, told) and max(days) + LATE < on
+
+    def is_untold(self, target: Target, told: Told) -> bool:
+        """Whether a message is to tell of the target and has not left yet."""
+        last = self.last_of(target)
+        by_message = last is not None and last.told_by == DebitNotice.ToldBy.MESSAGE
+        return last is not None and by_message and last.id not in told and last.id not in self.orders
 
     def add(self, notice: DebitNotice) -> None:
         """Take in a notice just recorded."""

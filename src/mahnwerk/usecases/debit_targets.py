@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Book, HeldReason
-from mahnwerk.kernel import holds
+from mahnwerk.kernel import debit_notices, holds
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
@@ -51,7 +51,16 @@ class Target:
     """Of an instalment: the day its plan, which names day and sum, was agreed on."""
 
 
-def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target]:
+@dataclass(frozen=True)
+class Found:
+    """What may be collected, and what debtors were told of by messages."""
+
+    targets: list[Target]
+    told: Mapping[int, tuple[dt.date, dt.date]]
+    """notice_id → day the message left, day of collection it named"""
+
+
+def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> Found:
     """What may be collected in these cases, claims first, in a fixed order.
 
     Nothing of a case that is held for a reason of the debtor's (dispute, insolvency, hardship, a hold …);
@@ -60,7 +69,7 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target
     """
     wanted = sorted(case_ids)
     if not wanted:
-        return []
+        return Found([], {})
     loaded = load.book(book.tenant_id, case_ids=wanted, on=on)
     result = decided(book, on, loaded)
     live = in_force(loaded, on)
@@ -73,7 +82,11 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target
         or reasons[case_id] in MAY_COLLECT
         or (reasons[case_id] == HeldReason.HOLD and details[case_id] == "direct_debit")
     ]
-    return [*_claims(loaded, result, live, free, on), *_instalments(book, loaded, live, free, on)]
+    told = debit_notices.told(loaded.debits, live, loaded.claims, loaded.instalments, result.evidence)
+    return Found(
+        [*_claims(loaded, result, live, free, on), *_instalments(book, loaded, live, free, on)],
+        {notice_id: (left_on, debit_on) for notice_id, left_on, debit_on in told.iter_rows()},
+    )
 
 
 def _claims(loaded: Book, result: Decided, live: pl.DataFrame, free: list[int], on: dt.date) -> list[Target]:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Q
 
 from mahnwerk.formats import creditor_identifier as identifiers
 from mahnwerk.formats.mandates_csv import REFERENCE
 from mahnwerk.frames import FactKind
-from mahnwerk.kernel.target_days import target_day
+from mahnwerk.kernel.debit_notices import HOLD_AFTER, HOLD_CODE, in_time
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
 from mahnwerk.records.models import (
@@ -39,9 +39,9 @@ from mahnwerk.usecases.opening import OpenBook
 
 NOTICE_DAYS: Final = 14
 """Pre-notification, unless the mandate agrees on a shorter time."""
-HOLD_CODE: Final = "direct_debit"
-HOLD_AFTER: Final = dt.timedelta(days=7)
-"""A claim announced for collection is not dunned until so long after the collection day."""
+BY_MESSAGE: Final = DebitNotice.ToldBy.MESSAGE.value
+TOLD_BY: Final = tuple(word.value for word in DebitNotice.ToldBy if word != DebitNotice.ToldBy.PLAN)
+"""By what a debtor is told: the run's message, or a person."""
 ONCE: Final = ("OOFF", "FNAL")
 """Sequences under which there is one more collection and no other."""
 UNUSED_MONTHS: Final = 36
@@ -59,6 +59,8 @@ class Announced:
     mandate: str
     creditor_identifier: str
     text: str
+    told_by: str = ""
+    """message = the run writes it; else by hand, or on record as told."""
 
 
 def creditor_of(book: OpenBook, key: str) -> Creditor:
@@ -205,29 +207,56 @@ def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, 
     return found
 
 
-def announce(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> list[Announced]:
-    """Say what will be collected and when; what is told is recorded and held from dunning until then.
+def announce(
+    book: OpenBook,
+    creditor_key: str,
+    on: dt.date | None = None,
+    *,
+    told_by: str = BY_MESSAGE,
+    cases: Sequence[str] = (),
+) -> list[Announced]:
+    """Decide what will be collected and when, and have the debtors told; until then nobody is dunned for it.
 
     Claims under an open mandate that are due by the collection day, and instalments whose last collection
     came back. The first collection of an instalment needs no notice beside its plan, which names every
-    day and sum. Run again on the same day, it records nothing twice and gives the day's texts again: what
-    was recorded just before a crash still reaches its debtor.
+    day and sum. The next run plans a message of each, and sending sends it at most once. Run again on the
+    same day, it records nothing twice and gives the day's texts again.
+
+    Parameters
+    ----------
+    told_by : message = the run writes; email, post, phone = a person told these texts on this day, also of
+        what a message was to tell and has not
+    cases : only these, by reference; empty = all of the creditor
+
+    Raises
+    ------
+    BadInput, NotFound
+        No way to tell; no such creditor or case.
     """
+    if told_by not in TOLD_BY:
+        raise BadInput(f"{told_by!r} is no way to tell.", f"Use one of {', '.join(TOLD_BY)}.")
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    only = {case_id_of(book, case) for case in cases}
     with transaction.atomic():
         one_at_a_time(creditor)
         known = open_mandates(book, creditor, day)
-        history = History.of(book, creditor)
-        news = []
-        for target in targets(book, known, day):
-            mandate = known[target.case_id]
-            is_first_instalment = target.instalment_id is not None and history.last_of(target) is None
-            if is_first_instalment or not history.is_free(target):
+        history, found, news = History.of(book, creditor), targets(book, known, day), []
+        for target in found.targets:
+            if only and target.case_id not in only:
                 continue
-            collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
-            news.append(News(target, mandate, day, collect_on))
+            last, mandate = history.last_of(target), known[target.case_id]
+            is_left_to_hand = told_by != BY_MESSAGE and history.is_untold(target, found.told)
+            is_free = history.is_free(target, found.told, day) or is_left_to_hand
+            if (target.instalment_id is not None and last is None) or not is_free:
+                continue
+            if target.instalment_id is not None and history.written.get(target.case_id) == day:
+                continue  # the message of this day told of others; which ones must stay beyond doubt
+            collect_on = in_time(target.due_on, day, mandate.notice_days)
+            news.append(News(target, mandate, day, collect_on, told_by))
         notify(book, news, history)
-    return [_announced(row, creditor) for row in _told_on(book, creditor, day)]
+    told = [row for row in _told_on(book, creditor, day) if not only or row.case_id in only]
+    ends = mandates.ibans(book.tenant_id, [row.mandate for row in told])
+    return [_announced(row, creditor, ends.get(row.mandate_id, "")) for row in told]
 
 
 def one_at_a_time(creditor: Creditor) -> None:
@@ -243,6 +272,9 @@ def _told_on(book: OpenBook, creditor: Creditor, day: dt.date) -> Iterable[Debit
         mandate__case__creditor_id=creditor.id,
         mandate__ended_on__isnull=True,
     ).exclude(instalment__isnull=False, attempt=1)
+    same = Q(claim_id=OuterRef("claim_id")) | Q(instalment_id=OuterRef("instalment_id"))
+    later = rows.filter(same, attempt__gt=OuterRef("attempt"))
+    rows = rows.exclude(Exists(later))
     return rows.select_related("mandate", "case", "claim", "instalment").order_by("case_id", "id")
 
 
@@ -254,6 +286,7 @@ class News:
     mandate: DebitMandate
     notified_on: dt.date
     collect_on: dt.date
+    told_by: str
 
 
 def notify(book: OpenBook, news: Sequence[News], history: History) -> None:
@@ -272,11 +305,12 @@ def notify(book: OpenBook, news: Sequence[News], history: History) -> None:
                 amount_cents=one.target.amount_cents,
                 notified_on=one.notified_on,
                 collect_on=one.collect_on,
+                told_by=one.told_by,
             )
         )
     if not rows:
         return
-    facts = [fact for row in rows if row.claim_id is not None for fact in _quiet(row)]
+    facts = [fact for row in rows for fact in quiet(row, row.collect_on)]
     with transaction.atomic():
         DebitNotice.objects.bulk_create(rows, batch_size=500)
         if facts:
@@ -285,25 +319,33 @@ def notify(book: OpenBook, news: Sequence[News], history: History) -> None:
         history.add(row)
 
 
-def _quiet(row: DebitNotice) -> list[dict[str, Any]]:
-    """We chose the day: until then the debtor may wait, and no interest runs against him."""
+def quiet(row: DebitNotice, until: dt.date) -> list[dict[str, Any]]:
+    """We chose the day: until then the debtor may wait, and no interest runs against him.
+
+    Facts of a claim; an instalment is kept quiet by its plan. A later day than the notice's has its own.
+    """
+    if row.claim_id is None:
+        return []
     about = {"case_id": row.case_id, "claim_id": row.claim_id, "effective_on": row.notified_on}
+    name = f"{row.id}" if until == row.collect_on else f"{row.id}|{until}"
     return [
-        {**about, "kind": kind, "until_on": until, "code": HOLD_CODE, "source_key": f"{name}|{row.id}"}
-        for kind, until, name in (
-            (FactKind.DEFERRAL_GRANTED, row.collect_on, "debit-deferral"),
-            (FactKind.HOLD_SET, row.collect_on + HOLD_AFTER, "debit-notice"),
+        {**about, "kind": kind, "until_on": last, "code": HOLD_CODE, "source_key": f"{word}|{name}"}
+        for kind, last, word in (
+            (FactKind.DEFERRAL_GRANTED, until, "debit-deferral"),
+            (FactKind.HOLD_SET, until + HOLD_AFTER, "debit-notice"),
         )
     ]
 
 
-def _announced(notice: DebitNotice, creditor: Creditor) -> Announced:
+def _announced(notice: DebitNotice, creditor: Creditor, iban: str) -> Announced:
     mandate, case = notice.mandate, notice.case
     what = f"Rechnung {notice.claim.invoice_number}" if notice.claim else f"Rate {notice.instalment.number}"
     whole, part = divmod(notice.amount_cents, 100)
     text = (
-        f"Wir ziehen {what} über {whole},{part:02d} € am {notice.collect_on:%d.%m.%Y} von Ihrem Konto ein "
-        f"(Gläubiger-ID {mandate.creditor_identifier}, Mandat {mandate.reference}). {creditor.name}"
+        f"Wir ziehen {what} über {whole},{part:02d} € am {notice.collect_on:%d.%m.%Y} von Ihrem Konto "
+        f"(IBAN endet auf {iban[-4:]}) ein. Gläubiger-ID {mandate.creditor_identifier}, Mandat "
+        f"{mandate.reference}. Stimmt etwas nicht oder passt der Tag nicht, sagen Sie uns vorher Bescheid. "
+        f"{creditor.name}"
     )
     return Announced(
         case.case_reference,
@@ -313,6 +355,7 @@ def _announced(notice: DebitNotice, creditor: Creditor) -> Announced:
         mandate.reference,
         mandate.creditor_identifier,
         text,
+        notice.told_by or "",
     )
 
 
