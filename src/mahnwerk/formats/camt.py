@@ -211,7 +211,7 @@ def _one(
             foreign = instructed.get("Ccy", "")
             original = minor_units(own_text(instructed), foreign, where), foreign
         charges = _charges(detail, currency, where)
-    extra = text_at(node, "AddtlNtryInf")
+    extra = " ".join(part for part in (text_at(node, "AddtlNtryInf"), *_sent_as(node, detail)) if part)
     if not remittance and detail is not None and text_at(detail, "AddtlTxInf"):
         remittance = [text_at(detail, "AddtlTxInf")]
     return Entry(
@@ -238,6 +238,13 @@ def _one(
         is_pending=is_pending,
         batch_reference=text_at(node, "AcctSvcrRef") or text_at(node, "NtryRef") if batch_no else "",
     )
+
+
+def _sent_as(node: Node, detail: Node | None) -> Iterator[str]:
+    """How the file and the group of orders were called that a booking sums up, where it says so."""
+    for place, path in ((node, "NtryDtls/Btch/"), (detail, "Refs/")):
+        if place is not None:
+            yield from (text_at(place, f"{path}{name}") for name in ("MsgId", "PmtInfId"))
 
 
 def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:

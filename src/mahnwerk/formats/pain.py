@@ -181,13 +181,18 @@ def _finish(file: SepaDD | SepaTransfer, schema: str, message_id: str, created_a
     for node in _all(root, "CreDtTm"):
         node.text = created_at.strftime("%Y-%m-%dT%H:%M:%S")
     for number, node in enumerate(_all(root, "PmtInfId"), 1):
-        node.text = f"{message_id[:30]}-{number}"
+        node.text = payment_id(message_id, number)
     checker = _schema(schema)
     if not checker.validate(root):
         complaint = str(checker.error_log).splitlines()[-1]
         raise SepaError(f"{schema}: {complaint}")
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def payment_id(message_id: str, number: int) -> str:
+    """How a file calls its `number`-th group (PmtInfId): orders of one sequence and day, as they came."""
+    return f"{message_id[:30]}-{number}"
 
 
 def _all(root: etree._Element, name: str) -> Iterable[etree._Element]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from lxml import etree
 
 from mahnwerk.formats import pain, pain002
@@ -304,6 +307,14 @@ def payment_key(order: DebitOrder) -> str:
     return f"direct-debit|{order.end_to_end_id}"
 
 
+def group_names(message_id: str, orders: Sequence[DebitOrder]) -> list[str]:
+    """The payment id (PmtInfId) of each order of a whole file, in the order of its end-to-end ids."""
+    numbers: dict[tuple[str, dt.date], int] = {}
+    for order in orders:
+        numbers.setdefault((order.sequence, order.collect_on), len(numbers) + 1)
+    return [pain.payment_id(message_id, numbers[order.sequence, order.collect_on]) for order in orders]
+
+
 def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int, list[str]]:
     """Book the payments of a file that the bank credited as one sum; refused orders are left out.
 
@@ -313,41 +324,107 @@ def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int
     file = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
     if file is None:
         raise NotFound(f"there is no file {message_id!r}.", "`mahnwerk direct-debit create` names it.")
-    booked, there = 0, []
+    orders = list(file.orders.select_related("file", "notice").order_by("end_to_end_id"))
+    return book_orders(book, orders, value_on)
+
+
+def book_orders(book: OpenBook, orders: Sequence[DebitOrder], value_on: dt.date) -> tuple[int, list[str]]:
+    """Book the payments of orders of one file, each once; as `book_credit`.
+
+    Guarantees
+    ----------
+    A number of queries that does not grow with the orders but by blocks of 500.
+    """
+    file = orders[0].file
     with transaction.atomic():
         one_at_a_time(Creditor.objects.get(tenant_id=book.tenant_id, id=file.creditor_id))
-        for order in file.orders.order_by("end_to_end_id"):
-            if order.statuses.exists():
-                continue
-            notice = DebitNotice.objects.get(tenant_id=book.tenant_id, id=order.notice_id)
-            near = (value_on - dt.timedelta(days=3), value_on + dt.timedelta(days=7))
-            same = Fact.objects.filter(
-                tenant_id=book.tenant_id,
-                case_id=notice.case_id,
-                kind=FactKind.PAYMENT_RECEIVED,
-                amount_cents=order.amount_cents,
-                effective_on__range=near,
-            )
-            if same.exists():
+        every = file.orders.select_related("notice")
+        if len(orders) == 1:  # credited one by one: the rest of the file is not read each time
+            every = every.filter(notice__case_id=orders[0].notice.case_id)
+        statuses = DebitStatus.objects.filter(tenant_id=book.tenant_id, order__in=every)
+        done = set(statuses.values_list("order_id", flat=True))
+        open_orders = [order for order in orders if order.id not in done]
+        told = _told_by_statement(book, every, value_on)
+        fresh, there = [], []
+        for order in open_orders:
+            key = (order.notice.case_id, order.amount_cents)
+            if told[key] > 0:
+                told[key] -= 1
                 there.append(order.end_to_end_id)
-                continue
-            fact = {
-                "case_id": notice.case_id,
-                "kind": FactKind.PAYMENT_RECEIVED,
-                "effective_on": value_on,
-                "amount_cents": order.amount_cents,
-                "source_key": payment_key(order),
-                "designated_claim_ids": [notice.claim_id] if notice.claim_id else None,
-            }
-            fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
-            DebitStatus.objects.create(
+            else:
+                fresh.append(order)
+        if fresh:
+            _book_payments(book, fresh, value_on)
+            detail = {"message_id": file.message_id, "orders": len(fresh)}
+            note(book, "direct_debit_book", on=value_on, detail=detail)
+    return len(fresh), there
+
+
+def _told_by_statement(
+    book: OpenBook, every: QuerySet[DebitOrder], value_on: dt.date
+) -> Counter[tuple[int, int]]:
+    """Case, cents → payments of that sum around a day that none of these orders brought."""
+    own = set(facts_of(book, list(every)).values())
+    near = (value_on - dt.timedelta(days=3), value_on + dt.timedelta(days=7))
+    rows = Fact.objects.filter(
+        tenant_id=book.tenant_id,
+        case_id__in=every.values("notice__case_id"),
+        kind=FactKind.PAYMENT_RECEIVED,
+        effective_on__range=near,
+    ).values_list("case_id", "fact_no", "amount_cents")
+    return Counter((case_id, cents) for case_id, fact_no, cents in rows if (case_id, fact_no) not in own)
+
+
+def facts_of(book: OpenBook, orders: Sequence[DebitOrder]) -> dict[str, tuple[int, int]]:
+    """payment key → case and number of the fact, of orders whose payment was booked as theirs."""
+    return fact_records.numbers_of(book.tenant_id, [payment_key(order) for order in orders])
+
+
+def _book_payments(book: OpenBook, orders: Sequence[DebitOrder], value_on: dt.date) -> None:
+    now = clock.now()
+    rows = [
+        {
+            "case_id": order.notice.case_id,
+            "kind": FactKind.PAYMENT_RECEIVED,
+            "effective_on": value_on,
+            "amount_cents": order.amount_cents,
+            "source_key": payment_key(order),
+            "designated_claim_ids": [order.notice.claim_id] if order.notice.claim_id else None,
+        }
+        for order in orders
+    ]
+    fact_records.append(book.tenant_id, rows, recorded_at=now)
+    DebitStatus.objects.bulk_create(
+        [
+            DebitStatus(
                 tenant_id=book.tenant_id,
                 order_id=order.id,
                 word=DebitStatus.Word.BOOKED,
                 on=value_on,
-                recorded_at=clock.now(),
+                recorded_at=now,
             )
-            booked += 1
-        if booked:
-            note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
-    return booked, there
+            for order in orders
+        ],
+        batch_size=500,
+    )
+
+
+def returned_by_bank(book: OpenBook, order: DebitOrder, reason: str, on: dt.date) -> None:
+    """Record that the bank statement told of a return, whose payment is taken back already.
+
+    The claim may be dunned again, and after some reasons nothing more is collected under the mandate.
+    """
+    with transaction.atomic():
+        _, is_new = DebitStatus.objects.get_or_create(
+            tenant_id=book.tenant_id,
+            order_id=order.id,
+            word=DebitStatus.Word.RETURNED,
+            defaults={"reason": reason[:10], "on": on, "recorded_at": clock.now()},
+        )
+        lifted = lift_holds(book, [order.notice], on)
+        if is_new and lifted:
+            fact_records.append(book.tenant_id, lifted, recorded_at=clock.now())
+        if is_new and reason in MANDATE_OVER:
+            DebitMandate.objects.filter(
+                tenant_id=book.tenant_id, id=order.mandate_id, ended_on__isnull=True
+            ).update(ended_on=on)
