@@ -67,7 +67,9 @@ def make(
     return PlanWorld(book, case.case_reference)
 
 
-def many(tenant_id: int, folder: Path, count: int, key: str = "shop", **row: Any) -> PlanWorld:
+def many(
+    tenant_id: int, folder: Path, count: int, key: str = "shop", sequence: str = "FRST", **row: Any
+) -> PlanWorld:
     """As `make`, with one claim in each of `count` cases, and an open mandate M-1 … in each."""
     given = [{"customer_number": f"K-{number}", **row} for number in range(1, count + 1)]
     made = make(tenant_id, folder, *given, key=key)
@@ -84,7 +86,7 @@ def many(tenant_id: int, folder: Path, count: int, key: str = "shop", **row: Any
                 "creditor_identifier": IDENTIFIER,
                 "signed_on": date(2026, 1, 5),
                 "notice_days": 14,
-                "sequence": "FRST",
+                "sequence": sequence,
                 "name": "Änne Größler-Weiß",
                 "iban": "DE02120300000000202051",
             }

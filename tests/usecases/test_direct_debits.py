@@ -296,3 +296,35 @@ def test_more_targets_ask_no_more_questions(tenant_id: int, tmp_path: Path) -> N
         assert DebitOrder.objects.filter(file__creditor__key=key).count() == count
     assert counts["few"] == counts["many"]
     assert max(counts["many"]) < 80
+
+
+@pytest.mark.parametrize("level", ["file", "group"])
+def test_what_is_refused_as_a_whole_is_refused_order_by_order(
+    tenant_id: int, tmp_path: Path, level: str
+) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 3, due_on=date(2026, 3, 12))
+    announce(world, DAY)
+    view = create(world, date(2026, 3, 16))
+    said = "<GrpSts>RJCT</GrpSts>" if level == "file" else ""
+    group = (
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{view.message_id}-1</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"
+        "<StsRsnInf><Rsn><Cd>AM05</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
+    )
+    path = tmp_path / "report.xml"
+    path.write_text(
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr>'
+        f"<MsgId>R</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>{view.message_id}</OrgnlMsgId>{said}"
+        f"</OrgnlGrpInfAndSts>{group if level == 'group' else ''}</CstmrPmtStsRpt></Document>"
+    )
+    with world.on(date(2026, 3, 17)) as book:
+        taken = debit_files.take_status(book, path, date(2026, 3, 17))
+    assert (taken.refused, taken.known, taken.unknown) == (3, 0, [])
+    assert len(announce(world, date(2026, 3, 18))) == 3
+
+
+def test_a_final_collection_is_the_last_under_its_mandate(tenant_id: int, tmp_path: Path) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 1, due_on=date(2026, 3, 12), sequence="FNAL")
+    announce(world, DAY)
+    assert b"<SeqTp>FNAL</SeqTp>" in create(world, date(2026, 3, 16)).content
+    creditor = direct_debits.creditor_of(world.book, "shop")
+    assert not direct_debits.open_mandates(world.book, creditor, date(2026, 3, 17))

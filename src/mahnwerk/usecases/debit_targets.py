@@ -13,6 +13,7 @@ from mahnwerk.frames import Book, HeldReason
 from mahnwerk.kernel import debit_notices, holds
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.daily_run import Decided
+from mahnwerk.kernel.debit_notices import HOLD_CODE
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.records import load
 from mahnwerk.records.models import Instalment, InstalmentPlan
@@ -34,6 +35,8 @@ MAY_COLLECT: Final = frozenset(
     }
 )
 """Reasons not to write that are no reason not to collect what a mandate covers."""
+OWN_QUIET: Final = frozenset({HeldReason.HOLD, HeldReason.DEFERRED})
+"""With the code of direct debits: kept quiet for a collection of ours, which may have come to nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> Found:
         for case_id in wanted
         if case_id not in reasons
         or reasons[case_id] in MAY_COLLECT
-        or (reasons[case_id] == HeldReason.HOLD and details[case_id] == "direct_debit")
+        or (reasons[case_id] in OWN_QUIET and details[case_id] == HOLD_CODE)
     ]
     told = debit_notices.told(loaded.debits, live, loaded.claims, loaded.instalments, result.evidence)
     return Found(
@@ -91,7 +94,7 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> Found:
 
 def _claims(loaded: Book, result: Decided, live: pl.DataFrame, free: list[int], on: dt.date) -> list[Target]:
     blocks = holds.fact_blocks(live, on).filter(
-        pl.col("claim_id").is_not_null() & (pl.col("detail") != "direct_debit")
+        pl.col("claim_id").is_not_null() & (pl.col("detail") != HOLD_CODE)
     )
     owed = (
         result.plan.balances.filter(pl.col("case_id").is_in(free))
