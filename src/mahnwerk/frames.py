@@ -303,6 +303,20 @@ INSTALMENTS: Final[Schema] = {
 }
 """Instalments of the plans agreed, one row each, as signed, and what became of collecting them."""
 
+DEBITS: Final[Schema] = {
+    "case_id": pl.Int64,
+    "notice_id": pl.Int64,
+    "claim_id": pl.Int64,  # null = an instalment is collected
+    "plan_id": pl.Int64,  # of that instalment
+    "number": pl.Int32,  # of that instalment, 1…n
+    "amount_cents": pl.Int64,
+    "notified_on": pl.Date,  # when it was decided to collect
+    "collect_on": pl.Date,  # not before that day
+    "notice_days": pl.Int32,  # days between telling and collecting, as agreed
+}
+"""Direct debits of which a message must tell the debtor: the latest of a claim or instalment, not collected
+yet, under a mandate that runs."""
+
 # --- what comes in from files -----------------------------------------------------------------
 
 IMPORTED_CLAIMS: Final[Schema] = {
@@ -467,10 +481,11 @@ class Book:
     notices: pl.DataFrame = field(default_factory=lambda: empty(NOTICES))
     decisions: pl.DataFrame = field(default_factory=lambda: empty(DECISIONS))
     instalments: pl.DataFrame = field(default_factory=lambda: empty(INSTALMENTS))
+    debits: pl.DataFrame = field(default_factory=lambda: empty(DEBITS))
 
     def checked(self) -> Book:
         """The same book with every frame held against its schema."""
-        schemas = (CASES, CLAIMS, FACTS, DESIGNATIONS, NOTICES, DECISIONS, INSTALMENTS)
+        schemas = (CASES, CLAIMS, FACTS, DESIGNATIONS, NOTICES, DECISIONS, INSTALMENTS, DEBITS)
         named = zip(self.__dataclass_fields__, schemas, strict=True)
         return Book(*(check_frame(getattr(self, name), schema, name) for name, schema in named))
 

@@ -18,6 +18,7 @@ contact: {person: Mara Lind, phone: "+49 341 5550123", email: konto@lindenhof.ex
 role: self
 input_tax_deductible: true
 letter_cost_cents: {post: 76}
+creditor_identifier: DE98 ZZZ 0999 9999 999
 logo: logo.png
 feeds: [{name: bank, max_age_days: 3}]
 """
@@ -31,6 +32,7 @@ def test_a_good_file_is_read() -> None:
     assert creditor.letter_cost_cents == {Channel.POST: 76}
     assert creditor.feeds[0].max_age_days == 3
     assert creditor.registration is None
+    assert creditor.creditor_identifier == "DE98ZZZ09999999999"
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def test_a_good_file_is_read() -> None:
         (('"04103"', '"4103"'), "no postcode of DE"),
         (('"04103"', "4103"), "put it into quotes"),
         (("2020 51", "2020 15"), "check digits"),
+        (("DE98 ZZZ", "DE89 ZZZ"), "creditor_identifier: .*wrong check digits"),
         (("role: self", "role: agancy"), "Did you mean agency"),
         (("role: self", "role: agency"), "registration.number: needed"),
         (("vat_id:", "vatid:"), "Did you mean vat_id"),

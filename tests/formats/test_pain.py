@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib import resources
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +43,28 @@ def test_direct_debits_add_up_and_repeat_byte_for_byte() -> None:
     assert root.findtext(".//{*}GrpHdr/{*}CtrlSum") == "84.91"
     assert {node.text for node in root.iter("{*}SeqTp")} == {"FRST", "RCUR"}
     assert b"Juergen Gross-Muessig" in first
+
+
+@pytest.mark.parametrize("sequence", pain.SEQUENCES)
+def test_a_direct_debit_says_what_its_mandate_says_and_is_valid_by_the_official_schema(sequence: str) -> None:
+    root = etree.fromstring(pain.direct_debits(US, [collection(sequence=sequence)], "MSG-1", AT))
+    folder = resources.files("sepaxml") / "schemas"
+    for name, made in (
+        ("pain.008.001.08", root),
+        ("pain.001.001.09", etree.fromstring(pain.transfers(US, [transfer()], "PAY-1", AT))),
+    ):
+        schema = etree.XMLSchema(etree.fromstring((folder / f"{name}.xsd").read_bytes()))
+        schema.assertValid(made)
+        assert made.tag == f"{{urn:iso:std:iso:20022:tech:xsd:{name}}}Document"
+    said = {
+        "SeqTp": sequence, "DtOfSgntr": "2026-01-05", "MndtId": "M-17", "ReqdColltnDt": "2026-11-23",
+        "InstdAmt": "84.90", "EndToEndId": "E-1", "PmtInfId": pain.payment_id("MSG-1", 1), "LclInstrm": None,
+    }  # fmt: skip
+    for name, value in said.items():
+        node = root.find(f".//{{*}}{name}")
+        assert node is not None and (value is None or node.text == value)
+    assert root.findtext(".//{*}CdtrSchmeId//{*}Othr/{*}Id") == US.creditor_id
+    assert root.findtext(".//{*}LclInstrm/{*}Cd") == "CORE"
 
 
 def test_transfers() -> None:

@@ -15,6 +15,7 @@ import mahnwerk
 from mahnwerk.frames import (
     CASES,
     CLAIMS,
+    DEBITS,
     FACTS,
     INSTALMENTS,
     NOTICES,
@@ -104,6 +105,7 @@ class Story:
     facts: list[dict[str, Any]] = field(default_factory=list)
     notices: list[dict[str, Any]] = field(default_factory=list)
     instalments: list[dict[str, Any]] = field(default_factory=list)
+    debits: list[dict[str, Any]] = field(default_factory=list)
 
     def case(self, case_id: int = 1, **changes: Any) -> Story:
         row = {
@@ -206,6 +208,28 @@ class Story:
             self.instalments.append({**row, **changes})
         return self
 
+    def announce(
+        self, on: date, collect_on: date, case_id: int = 1, claim_id: int | None = 11, **changes: Any
+    ) -> Story:
+        """A direct debit a message must tell of, with the facts that keep its claim quiet."""
+        row = {
+            "case_id": case_id,
+            "notice_id": 1 + len(self.debits),
+            "claim_id": claim_id,
+            "plan_id": None,
+            "number": None,
+            "amount_cents": 10_000,
+            "notified_on": on,
+            "collect_on": collect_on,
+            "notice_days": 14,
+        }
+        self.debits.append({**row, **changes})
+        if claim_id is not None:
+            about = {"claim_id": claim_id, "code": "direct_debit"}
+            self.fact(FactKind.DEFERRAL_GRANTED, on, case_id, until_on=collect_on, **about)
+            self.fact(FactKind.HOLD_SET, on, case_id, until_on=collect_on + timedelta(days=7), **about)
+        return self
+
     def send(self, plan: DayPlan, on: date, case_id: int = 1, *, confirm: bool = True) -> Story:
         """Record the message a plan wants as sealed and, if asked, sent on the same day."""
         (measure,) = plan.measures.filter(pl.col("case_id") == case_id).iter_rows(named=True)
@@ -258,6 +282,7 @@ class Story:
             pl.DataFrame(self.facts, schema=dict(FACTS)),
             notices=pl.DataFrame(self.notices, schema=dict(NOTICES)),
             instalments=pl.DataFrame(self.instalments, schema=dict(INSTALMENTS)),
+            debits=pl.DataFrame(self.debits, schema=dict(DEBITS)),
         ).checked()
 
     def plan(self, on: date, procedures: Mapping[str, Procedure] | None = None) -> DayPlan:

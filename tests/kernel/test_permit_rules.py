@@ -31,6 +31,7 @@ BREAKS: list[tuple[str, Broken]] = [
     ("no_fee_for_default", {"measures": {"fee_cents": 76}, "items": {"triggers_default": True}}),
     ("lump_sum_lawful", {"items": {"lump_sum_cents": 4_000}}),
     ("rate_missed", {"measures": {"step_id": "plan_reminder"}}),
+    ("debit_in_time", {"measures": {"step_id": "debit_notice"}}),
     (
         "lump_sum_lawful",
         {"items": {"lump_sum_cents": 4_000}, "table": {"is_consumer": False}, "measures": {"fee_cents": 1}},

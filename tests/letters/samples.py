@@ -8,6 +8,8 @@ from typing import Any
 
 from mahnwerk.frames import Role
 from mahnwerk.letters.model import (
+    Debit,
+    DebitPart,
     InterestRow,
     Item,
     Letter,
@@ -88,6 +90,8 @@ def letter(template: str = "payment_reminder", **changes: Any) -> Letter:
     """A plain letter with one open invoice."""
     if template == "plan_reminder":
         return plan_reminder(**changes)
+    if template == "debit_notice":
+        return debit_notice(**changes)
     items = changes.pop("items", (item(step=template),))
     base = Letter(
         template=template,
@@ -119,6 +123,25 @@ def plan_reminder(**changes: Any) -> Letter:
             next_on=date(2026, 12, 1),
             next_cents=2_500,
             may_end=True,
+        ),
+    )
+    return replace(base, **changes)
+
+
+def debit_notice(**changes: Any) -> Letter:
+    """One invoice will be collected."""
+    base = replace(
+        letter("payment_reminder"),
+        template="debit_notice",
+        items=(item(step="debit_notice", is_demanded=False),),
+        lines=(),
+        pay_by=date(2026, 12, 7),
+        debit=Debit(
+            collect_on=date(2026, 12, 7),
+            mandate="M-1042",
+            creditor_identifier="DE98ZZZ09999999999",
+            account_end="2051",
+            parts=(DebitPart("2026-1043", None, date(2026, 11, 3), 8_490),),
         ),
     )
     return replace(base, **changes)

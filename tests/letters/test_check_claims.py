@@ -10,8 +10,8 @@ import pytest
 from tests.letters import samples
 
 from mahnwerk.letters.check import refusals
-from mahnwerk.letters.check_claims import claim_findings, plan_findings
-from mahnwerk.letters.model import Letter, LetterError, Line, MissedInstalment
+from mahnwerk.letters.check_claims import claim_findings, debit_findings, plan_findings
+from mahnwerk.letters.model import DebitPart, Letter, LetterError, Line, MissedInstalment
 from mahnwerk.letters.render import render
 
 
@@ -109,6 +109,45 @@ def test_a_reminder_of_a_plan_threatens_with_nothing(words: str) -> None:
 def test_a_reminder_asks_for_the_sum_of_its_instalments() -> None:
     letter = samples.plan_reminder(demand_cents=2_500)
     assert "figure.demand" in {finding.rule for finding in refusals(letter, render(letter))}
+
+
+def test_an_announcement_of_a_direct_debit_is_nothing_else() -> None:
+    letter = samples.debit_notice()
+    assert letter.debit is not None
+    for language in ("de", "en"):
+        for parts in (letter.debit.parts, (*letter.debit.parts, DebitPart("", 2, letter.dated_on, 2_500))):
+            told = replace(letter.debit, parts=parts)
+            total = sum(part.open_cents for part in parts)
+            made = replace(letter, language=language, debit=told, demand_cents=total)
+            assert refusals(made, render(made), by_post=True) == []
+
+    def rules(**changes: Any) -> set[str]:
+        return {finding.rule for finding in debit_findings(replace(letter, **changes)) if finding.refuses}
+
+    early = replace(letter.debit, collect_on=letter.dated_on)
+    undue = replace(letter.debit, collect_on=date(2026, 11, 2))
+    assert rules(debit=early) == rules(debit=undue, dated_on=date(2026, 11, 1)) == {"figure.debit_day"}
+    assert rules(currency="CHF") == {"figure.debit_currency"}
+    assert rules(new_costs_cents=110) == {"figure.debit_costs"}
+    assert rules(pay_url="https://pay.example.org/x") == {"figure.debit_costs"}
+    assert rules(triggers_default=True) == rules(items=(samples.item(),)) == {"figure.debit_demand"}
+
+
+@pytest.mark.parametrize("part", ["M-1042", "DE98ZZZ09999999999", "2051", "2026-1043", "84,90"])
+def test_an_announcement_of_a_direct_debit_says_everything_a_debtor_must_know(part: str) -> None:
+    letter = samples.debit_notice()
+    rendered = render(letter)
+    bare = replace(rendered, text=rendered.text.replace(part, "…"))
+    assert any(finding.rule.startswith("part.") for finding in refusals(letter, bare))
+
+
+def test_an_announcement_of_a_direct_debit_asks_for_no_transfer() -> None:
+    rendered = render(samples.debit_notice())
+    for words in ("überweisen", "GiroCode", "Verzug", "Bitte zahlen", "Mahnung nach"):
+        assert words not in rendered.text
+    assert "…" in rendered.text and "DE02" not in rendered.text
+    with pytest.raises(LetterError, match="names what is collected"):
+        render(samples.debit_notice(debit=None))
 
 
 def test_no_letter_of_another_kind_names_instalments_missed_and_none_of_this_kind_does_without() -> None:

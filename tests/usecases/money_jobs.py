@@ -224,7 +224,7 @@ def announce_and_collect(folder: Path, hour: int) -> None:
     from mahnwerk.usecases import debit_files, direct_debits
 
     book = opened()
-    told = at(TOLD, hour, lambda: direct_debits.announce(book, "kiosk", TOLD))
+    told = at(TOLD, hour, lambda: direct_debits.announce(book, "kiosk", TOLD, told_by="post"))
     for row in told:
         name = folder / "var" / "outbox" / BOOK / f"told-{row.what}.txt"
         name.parent.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.kernel.target_days import is_target_day
-from mahnwerk.records.models import DebitMandate, DebitNotice, DebitOrder, Fact
+from mahnwerk.records import mandates
+from mahnwerk.records.models import Creditor, DebitMandate, DebitNotice, DebitOrder, Fact
 from mahnwerk.usecases import cases, debit_files, direct_debits, plans
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.plan_asks import read_ask
@@ -34,9 +38,10 @@ def world(tenant_id: int, tmp_path: Path) -> PlanWorld:
     return made
 
 
-def announce(world: PlanWorld, on: date) -> list[direct_debits.Announced]:
+def announce(world: PlanWorld, on: date, told_by: str = "post") -> list[direct_debits.Announced]:
+    """The debtors were told by hand; how messages tell is in test_debit_notices."""
     with world.on(on) as book:
-        return direct_debits.announce(book, "shop", on)
+        return direct_debits.announce(book, "shop", on, told_by=told_by)
 
 
 def create(world: PlanWorld, on: date) -> debit_files.DebitFileView:
@@ -203,7 +208,10 @@ def test_instalments_are_collected_on_their_days_without_another_notice(
     ("change", "why"),
     [
         ({"iban": "DE02120300000000202052"}, "IBAN"),
-        ({"creditor_identifier": "DE 98"}, "creditor identifier"),
+        ({"creditor_identifier": "DE 98"}, "not of the form of a creditor identifier"),
+        ({"creditor_identifier": "DE89ZZZ09999999999"}, "wrong check digits"),
+        ({"creditor_identifier": "DE98ZZZ0999999999"}, "eleven digits"),
+        ({"reference": "M–9"}, "mandate reference"),
         ({"signed_on": date(2026, 3, 10)}, "future"),
         ({"reference": ""}, "mandate reference"),
         ({}, "open mandate"),
@@ -221,3 +229,102 @@ def test_the_iban_is_kept_encrypted_and_unused_mandates_expire(world: PlanWorld)
     creditor = direct_debits.creditor_of(world.book, "shop")
     assert direct_debits.open_mandates(world.book, creditor, date(2029, 1, 5))
     assert not direct_debits.open_mandates(world.book, creditor, date(2029, 2, 5))
+
+
+def test_a_mandate_given_to_another_creditor_is_refused(world: PlanWorld) -> None:
+    Creditor.objects.update(profile={"creditor_identifier": "DE51ZZZ12345678901"})
+    given = {"reference": "M-9", "signed_on": DAY}
+    with world.on(DAY) as book:
+        direct_debits.end_mandate(book, world.reference)
+        with pytest.raises(BadInput, match="given to DE98ZZZ09999999999, not to DE51ZZZ12345678901"):
+            direct_debits.add_mandate(book, world.reference, creditor_identifier=IDENTIFIER, **given)
+        row = direct_debits.add_mandate(
+            book, world.reference, creditor_identifier="DE51 ABC1 2345 6789 01", **given
+        )
+    assert row.creditor_identifier == "DE51ABC12345678901"
+
+
+def test_only_euro_is_collected(tenant_id: int, tmp_path: Path) -> None:
+    world = plan_world.make(tenant_id, tmp_path, {"currency": "CHF"})
+    with world.on(DAY) as book, pytest.raises(BadInput, match="kept in CHF"):
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-9", creditor_identifier=IDENTIFIER, signed_on=DAY
+        )
+
+
+SPOILT = {
+    "of somebody else": {"creditor_identifier": "DE51ZZZ12345678901"},
+    "with a wrong identifier": {"creditor_identifier": "DE99ZZZ09999999999"},
+    "of no account": {"iban": "DE02120300000000202052"},
+    "without a name": {"name": " "},
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
+def test_a_bad_mandate_stops_its_own_order_and_no_file(
+    tenant_id: int, tmp_path: Path, spoilt: dict[str, object]
+) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 3, due_on=date(2026, 3, 12))
+    first = DebitMandate.objects.get(reference="M-1")
+    kept = {"name": "Änne", "iban": "DE02120300000000202051", "sequence": "RCUR", "notice_days": 14}
+    kept |= {"signed_on": date(2026, 1, 5), "creditor_identifier": IDENTIFIER, "reference": "B-1"}
+    with world.on(DAY) as book:
+        direct_debits.end_mandate(book, first.case.case_reference)
+        mandates.add_many(
+            tenant_id,
+            [{"case_id": first.case_id, "person_id": first.person_id, **kept, **spoilt}],
+            recorded_at=datetime(2026, 3, 9, tzinfo=UTC),
+        )
+    announce(world, DAY)
+    view = create(world, date(2026, 3, 16))
+    assert view.order_count == 2
+    (said,) = view.skipped
+    assert "mandate B-1" in said
+    assert create(world, date(2026, 3, 16)).content == view.content
+
+
+def test_more_targets_ask_no_more_questions(tenant_id: int, tmp_path: Path) -> None:
+    counts: dict[str, list[int]] = {"few": [], "many": []}
+    for key, count in (("few", 3), ("many", 60)):
+        world = plan_world.many(tenant_id, tmp_path, count, key=key, due_on=date(2026, 3, 12))
+        by_hand = partial(direct_debits.announce, told_by="post")
+        verbs = (by_hand, debit_files.create, debit_files.create)
+        for verb, day in zip(verbs, (DAY, date(2026, 3, 16), date(2026, 3, 16)), strict=True):
+            with CaptureQueriesContext(connection) as queries, world.on(day) as book:
+                verb(book, key, day)
+            counts[key].append(len(queries))
+        assert DebitOrder.objects.filter(file__creditor__key=key).count() == count
+    assert counts["few"] == counts["many"]
+    assert max(counts["many"]) < 80
+
+
+@pytest.mark.parametrize("level", ["file", "group"])
+def test_what_is_refused_as_a_whole_is_refused_order_by_order(
+    tenant_id: int, tmp_path: Path, level: str
+) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 3, due_on=date(2026, 3, 12))
+    announce(world, DAY)
+    view = create(world, date(2026, 3, 16))
+    said = "<GrpSts>RJCT</GrpSts>" if level == "file" else ""
+    group = (
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{view.message_id}-1</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"
+        "<StsRsnInf><Rsn><Cd>AM05</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
+    )
+    path = tmp_path / "report.xml"
+    path.write_text(
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr>'
+        f"<MsgId>R</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>{view.message_id}</OrgnlMsgId>{said}"
+        f"</OrgnlGrpInfAndSts>{group if level == 'group' else ''}</CstmrPmtStsRpt></Document>"
+    )
+    with world.on(date(2026, 3, 17)) as book:
+        taken = debit_files.take_status(book, path, date(2026, 3, 17))
+    assert (taken.refused, taken.known, taken.unknown) == (3, 0, [])
+    assert len(announce(world, date(2026, 3, 18))) == 3
+
+
+def test_a_final_collection_is_the_last_under_its_mandate(tenant_id: int, tmp_path: Path) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 1, due_on=date(2026, 3, 12), sequence="FNAL")
+    announce(world, DAY)
+    assert b"<SeqTp>FNAL</SeqTp>" in create(world, date(2026, 3, 16)).content
+    creditor = direct_debits.creditor_of(world.book, "shop")
+    assert not direct_debits.open_mandates(world.book, creditor, date(2026, 3, 17))

@@ -152,7 +152,7 @@ def test_one_off_mandates_are_collected_under_once_and_taken_over_ones_are_no_fi
     from mahnwerk.usecases import debit_files, direct_debits
 
     take(kiosk, folder, row("K1", "M-1", sequence="OOFF"), row("K2", "M-2", sequence="RCUR"))
-    direct_debits.announce(kiosk, "kiosk", FIRST)
+    direct_debits.announce(kiosk, "kiosk", FIRST, told_by="post")
     view = debit_files.create(kiosk, "kiosk", FIRST + dt.timedelta(days=7))
     # K1 has two open invoices, and a mandate for one collection.
     assert sorted(DebitOrder.objects.values_list("mandate__reference", "sequence")) == [
@@ -164,3 +164,31 @@ def test_one_off_mandates_are_collected_under_once_and_taken_over_ones_are_no_fi
         direct_debits.add_mandate(
             kiosk, "M-000001", reference="M-9", creditor_identifier=IDENTIFIER, signed_on=FIRST, iban=IBAN
         )
+
+
+def test_a_mandate_of_another_creditor_or_currency_comes_back_and_the_rest_goes_in(
+    tenant_id: int, folder: Path
+) -> None:
+    from tests.usecases import plan_world
+
+    from mahnwerk.records.models import Case, Creditor
+
+    world = plan_world.make(
+        tenant_id, folder, {"customer_number": "K1"}, {"customer_number": "K2", "currency": "CHF"}
+    )
+    Creditor.objects.update(profile={"creditor_identifier": "DE98ABC09999999999"})
+    francs = Case.objects.get(currency="CHF").case_reference
+    path = folder / "mandates.csv"
+    path.write_text(
+        "Kundennummer;Aktenzeichen;Mandatsreferenz;Gläubiger-ID;Unterschrieben am\n"
+        "K1;;M-1;DE51ZZZ12345678901;01.02.2026\n"
+        f";{francs};M-2;{IDENTIFIER};01.02.2026\n"
+        f"K1;;M-3;{IDENTIFIER};01.02.2026\n",
+        encoding="utf-8",
+    )
+    from mahnwerk.usecases import imports
+
+    (summary,) = imports.import_files(world.book, [path])
+    assert set(kept(world.book)) == {"M-3"}
+    assert "given to DE51ZZZ12345678901, not to DE98ABC09999999999" in summary.reasons[0]
+    assert "kept in CHF" in summary.reasons[1]

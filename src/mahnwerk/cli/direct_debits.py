@@ -28,27 +28,37 @@ CreditorOption = Annotated[str, typer.Option("--creditor", help="Key of the cred
 @app.command("announce")
 def announce(
     creditor: CreditorOption,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.")] = None,
+    told_by: Annotated[
+        str, typer.Option("--told-by", help="message: the run writes. email, post, phone: you have told it.")
+    ] = "message",
     on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Say what will be collected and when (14 days before, or as the mandate agrees); send these texts.
+    """Decide what will be collected and when (14 days ahead, or as the mandate agrees), and have it told.
+
+    The next run plans a message to each debtor, and send sends it. Nothing is collected that was not told in
+    time.
+    With --told-by you say that you have told the debtors these texts yourself.
 
     Example:
 
         mahnwerk direct-debit announce --creditor lindenhof
+        mahnwerk direct-debit announce --creditor lindenhof --case 1-000042 --told-by phone
     """
     opened = open_book(book, actor)
     from mahnwerk.usecases import direct_debits
 
-    told = direct_debits.announce(opened, creditor, day_of(on))
+    told = direct_debits.announce(opened, creditor, day_of(on), told_by=told_by, cases=case or ())
     if as_json:
         output.emit_json(told)
         return
     for row in told:
         typer.echo(f"{row.case_reference}: {row.text}")
-    typer.echo(f"{len(told)} announced.")
+    waiting = sum(row.told_by == direct_debits.BY_MESSAGE for row in told)
+    typer.echo(f"{len(told)} announced" + (f", {waiting} by the next run and send." if waiting else "."))
 
 
 @app.command("create")
@@ -83,6 +93,8 @@ def create(
     typer.echo(f"{word}: {view.message_id}, {view.order_count} orders, {money(view.sum_cents)}: {path}")
     for line in view.skipped:
         typer.echo(f"  not collected: {line}")
+    for line in view.moved:
+        typer.echo(f"  later than planned: {line}")
     for name in view.others:
         if out is None and not (opened.place.outbox / f"{name}.xml").exists():
             typer.echo(f"  {name} is not in the outbox; if the bank does not have it: --again {name}")

@@ -237,7 +237,7 @@ def _one(
             foreign = instructed.get("Ccy", currency)
             original = minor_units(own_text(instructed), foreign, where), foreign
         charges = _charges(detail, currency, where) or (0 if batch_no else _charges(node, currency, where))
-    extra = text_at(node, "AddtlNtryInf")
+    extra = " ".join(part for part in (text_at(node, "AddtlNtryInf"), *_sent_as(node, detail)) if part)
     if not any(remittance) and not structured:
         remittance = [(text_at(detail, "AddtlTxInf") if detail is not None else "") or extra]
     return Entry(
@@ -278,6 +278,13 @@ def _references(detail: Node) -> list[str]:
     }
     references = [*found[paths[0]], *found[paths[1]]] or [""]
     return [*references, *(text for path in paths[2:] for text in found[path])]
+
+
+def _sent_as(node: Node, detail: Node | None) -> Iterator[str]:
+    """How the file and the group of orders were called that a booking sums up, where it says so."""
+    for place, path in ((node, "NtryDtls/Btch/"), (detail, "Refs/")):
+        if place is not None:
+            yield from (text_at(place, f"{path}{name}") for name in ("MsgId", "PmtInfId"))
 
 
 def _detail_amount(detail: Node, node: Node, currency: str, where: str) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.formats import checks
+from mahnwerk.formats import creditor_identifier as identifiers
 from mahnwerk.formats.columns import nearest
 from mahnwerk.formats.rejects import FormatError
 from mahnwerk.formats.text import plain
@@ -58,6 +59,9 @@ KEYS: Final = (
     Key("bic", "text", "Needed by few banks outside the EEA."),
     Key("account_holder", "text", "Where it differs from `name`."),
     Key("bank_name", "text", "Shown beside the IBAN."),
+    Key("creditor_identifier", "text", "SEPA creditor identifier (Gläubiger-ID) for direct debits. "
+        "Mandates given to another are refused; the business code in it does not matter.", False,
+        "DE98ZZZ09999999999"),
     Key("vat_id", "text", "VAT number; finds the creditor of an e-invoice.", False, "DE136695976"),
     Key("register", "text", "Commercial register, as on the letter.", False, "Amtsgericht Leipzig HRB 1234"),
     Key("website", "text", "Shown on the letter."),
@@ -143,6 +147,7 @@ class CreditorFile:
     bic: str
     account_holder: str
     bank_name: str
+    creditor_identifier: str
     vat_id: str
     register: str
     website: str
@@ -259,6 +264,9 @@ def _check_money(flat: Mapping[str, Any]) -> list[str]:
     reason = checks.iban_reasons(checks.compact_iban(pl.Series([flat["iban"]])))[0]
     if reason:
         said.append(f"iban: „{flat['iban']}“ {reason}.")
+    identifier = identifiers.compact(flat.get("creditor_identifier", ""))
+    if identifier and (reason := identifiers.wrong(identifier)):
+        said.append(f"creditor_identifier: {identifier} {reason}.")
     for channel in Channel:
         cents = flat.get(f"letter_cost_cents.{channel}", 0)
         if not 0 <= cents <= LETTER_COST_CENTS_MAX:
@@ -347,6 +355,7 @@ def _built(flat: Mapping[str, Any]) -> CreditorFile:
         bic=text("bic"),
         account_holder=text("account_holder"),
         bank_name=text("bank_name"),
+        creditor_identifier=identifiers.compact(text("creditor_identifier")),
         vat_id=text("vat_id").replace(" ", "").upper(),
         register=text("register"),
         website=text("website"),

@@ -159,7 +159,9 @@ def mandates_page() -> str:
             "day, sequence",
             "and account, counts as known, so the same file twice adds nothing. Refused is a mandate that is there "
             "with other",
-            "content, that was signed in the future, or whose case has another open mandate (`mandate end` first).",
+            "content, that was signed in the future, that was given to another creditor than the one in the "
+            "[creditor file](creditor-file.md), whose case is not in euro or has another open mandate "
+            "(`mandate end` first).",
             "",
             _FILE,
             _codes(),

@@ -86,12 +86,6 @@ def direct_debits(
         {**_config(account), "creditor_id": account.creditor_id, "batch": True}, schema=PAIN_008, clean=False
     )
     for order in orders:
-        if order.sequence not in SEQUENCES:
-            raise SepaError(
-                f"{order.end_to_end_id}: sequence {order.sequence!r} is none of {', '.join(SEQUENCES)}"
-            )
-        if order.mandate_signed_on > order.collect_on:
-            raise SepaError(f"{order.end_to_end_id}: the mandate is signed after the collection")
         file.add_payment(
             {
                 **_payment(order),
@@ -150,13 +144,27 @@ def _check(account: Account, orders: Sequence[Collection | Transfer], message_id
         if order.end_to_end_id in seen:
             raise SepaError(f"end-to-end id {order.end_to_end_id!r} stands twice: it would be paid twice")
         seen.add(order.end_to_end_id)
-        if not 1 <= order.amount_cents <= AMOUNT_CENTS_MAX:
-            raise SepaError(
-                f"{order.end_to_end_id}: amount of {order.amount_cents} cents is not 0.01 to 999,999,999.99"
-            )
-        if not sepa_text(order.name, 70):
-            raise SepaError(f"{order.end_to_end_id}: the name is empty")
-        _check_iban(order.iban, order.end_to_end_id)
+        reason = complaint(order)
+        if reason:
+            raise SepaError(f"{order.end_to_end_id}: {reason}")
+
+
+def complaint(order: Collection | Transfer) -> str:
+    """What keeps an order out of every file; "" = nothing."""
+    if not 1 <= order.amount_cents <= AMOUNT_CENTS_MAX:
+        return f"amount of {order.amount_cents} cents is not 0.01 to 999,999,999.99"
+    if not sepa_text(order.name, 70):
+        return "the name is empty"
+    if isinstance(order, Collection):
+        if order.sequence not in SEQUENCES:
+            return f"sequence {order.sequence!r} is none of {', '.join(SEQUENCES)}"
+        if order.mandate_signed_on > order.collect_on:
+            return "the mandate is signed after the collection"
+    try:
+        IBAN(order.iban)
+    except SchwiftyException as error:
+        return f"IBAN is not valid ({error})"
+    return ""
 
 
 def _check_iban(iban: str, where: str) -> None:
@@ -173,13 +181,18 @@ def _finish(file: SepaDD | SepaTransfer, schema: str, message_id: str, created_a
     for node in _all(root, "CreDtTm"):
         node.text = created_at.strftime("%Y-%m-%dT%H:%M:%S")
     for number, node in enumerate(_all(root, "PmtInfId"), 1):
-        node.text = f"{message_id[:30]}-{number}"
+        node.text = payment_id(message_id, number)
     checker = _schema(schema)
     if not checker.validate(root):
         complaint = str(checker.error_log).splitlines()[-1]
         raise SepaError(f"{schema}: {complaint}")
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def payment_id(message_id: str, number: int) -> str:
+    """How a file calls its `number`-th group (PmtInfId): orders of one sequence and day, as they came."""
+    return f"{message_id[:30]}-{number}"
 
 
 def _all(root: etree._Element, name: str) -> Iterable[etree._Element]:

@@ -114,6 +114,7 @@ def _counter(place: str, is_trust: str) -> pl.Expr:
 REASONS: Final = {
     "told": Place.TOLD,
     "batch": Place.TOLD,  # its parts tell
+    "direct_debit": Place.TOLD,  # of which our files tell
     "payout": Place.TOLD,
     "payout_back": Place.TOLD,
     "refund_paid": Place.TOLD,

@@ -15,7 +15,6 @@ import polars as pl
 
 from mahnwerk.frames import (
     BALANCES,
-    HELD,
     Book,
     DayPlan,
     FactKind,
@@ -24,6 +23,8 @@ from mahnwerk.frames import (
 from mahnwerk.kernel import (
     allocation,
     arrears,
+    coverage,
+    debit_notices,
     dunning,
     holds,
     limitation,
@@ -32,6 +33,7 @@ from mahnwerk.kernel import (
     plan_reminders,
     plan_states,
 )
+from mahnwerk.kernel.coverage import CoverageError as CoverageError
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.kernel.events import OPS
 from mahnwerk.kernel.holds import RANK
@@ -43,11 +45,6 @@ from mahnwerk.law import Laws
 Observer = Callable[[str], None]
 MOVING: Final = (*OPS, FactKind.COST_INCURRED)
 """Facts without which no money of a case moves."""
-REASONS: Final = tuple(reason.value for reason in HeldReason)
-
-
-class CoverageError(AssertionError):
-    """A case is in the plan twice or not at all. A defect of the kernel, never of the data."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,8 @@ class Decided:
     """As from `permit_rules.answers`: what each message was asked, also those refused."""
     stand: pl.DataFrame
     """STATES of the plans that run."""
+    debits: debit_notices.Turn
+    """Which direct debits their debtors are to be told of."""
 
 
 def plan_day(
@@ -139,13 +138,16 @@ def decide(
     basis = _basis(book, cases, live, evidenced, laws, on, tell)
     stand = plan_states.standing(live, book.claims, book.instalments, basis.replay.laid, on)
     whose = plan_reminders.turn(live, book.claims, book.instalments, evidenced, stand)
-    blocks = plan_reminders.lifted(holds.fact_blocks(live, on), whose.wanted)
+    debits = debit_notices.turn(book.debits, live, book.claims, book.instalments, evidenced, stand, on)
+    whose = debit_notices.first(whose, debits)
+    blocks = plan_reminders.lifted(debit_notices.lifted(holds.fact_blocks(live, on), debits), whose.wanted)
     blocks = plan_blocks(blocks, stand, book.instalments, whose.told, on)
     states = plan_reminders.marked(_states(book.claims, basis, blocks), whose, cases)
+    states = debit_notices.marked(states, debits)
     cases = _reachable(cases, blocks, evidenced, live)
     first = _holds(cases, states, basis, blocks, evidenced, poisoned, on)
     tell("holds")
-    kind = plan_reminders.write(states, whose, cases, first, steps, evidenced, on)
+    kind = _no_steps(states, whose, debits, cases, first, steps, evidenced, on)
     scheduled = dunning.schedule(_askable(states, cases, first), steps, on)
     table = dunning.case_table(scheduled, cases, on)
     tell("dunning")
@@ -156,10 +158,10 @@ def decide(
         balances=basis.replay.balances.select(list(BALANCES)),
         measures=written.measures,
         measure_items=written.items,
-        held=_held_frame(held, every_case),
+        held=holds.frame(held, every_case),
         law_hash=ruleset(laws, procedures),
     )
-    _prove_coverage(plan, every_case)
+    coverage.prove(plan, every_case)
     tell("plan")
     return Decided(
         plan,
@@ -171,6 +173,7 @@ def decide(
         basis.barred,
         written.answers,
         stand,
+        debits,
     )
 
 
@@ -442,15 +445,34 @@ def _gaps(law_gaps: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _no_steps(
+    states: pl.DataFrame,
+    whose: plan_reminders.Turn,
+    debits: debit_notices.Turn,
+    cases: pl.DataFrame,
+    first: pl.DataFrame,
+    steps: pl.DataFrame,
+    evidenced: pl.DataFrame,
+    on: date,
+) -> messages_due.Written:
+    """The messages that are no step of a procedure: at most one in a case."""
+    return messages_due.joined(
+        plan_reminders.write(states, whose, cases, first, steps, evidenced, on),
+        debit_notices.write(states, debits, cases, first, steps, evidenced, on),
+    )
+
+
 def _askable(states: pl.DataFrame, cases: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
     """The claims a message may ask for, with level and procedure, in cases nothing holds.
 
-    A case in which the debtor is to be told of a missed instalment gets no other message before that.
+    A case in which the debtor is to be told of a missed instalment or a direct debit gets no other message
+    before that.
     """
     columns = ("land", "procedure", "notice_days", "end_after_days", "currency", "is_consumer")
     free = cases.join(first, on="case_id", how="anti", maintain_order="left").select("case_id", *columns)
-    if states["reminds"].any():
-        free = free.join(states.filter("reminds"), on="case_id", how="anti", maintain_order="left")
+    told = states.filter(pl.col("reminds") | pl.col("tells"))
+    if told.height:
+        free = free.join(told, on="case_id", how="anti", maintain_order="left")
     open_claims = ~pl.col("is_closed") & pl.col("block_rank").is_null() & (pl.col("ask_cents") > 0)
     return states.filter(open_claims).join(free, on="case_id", maintain_order="left")
 
@@ -468,30 +490,3 @@ def _reachable(
     return cases.join(ways, on="case_id", how="left", maintain_order="left").join(
         last, on="case_id", how="left", maintain_order="left"
     )
-
-
-def _held_frame(held: pl.DataFrame, every_case: pl.DataFrame) -> pl.DataFrame:
-    words = pl.DataFrame(
-        {"rank": list(range(len(REASONS))), "reason": list(REASONS)},
-        schema={"rank": pl.Int16, "reason": pl.String},
-    )
-    numbers = every_case.select("case_id", fact_no="last_fact_no").unique("case_id", keep="first")
-    return (
-        held.join(words, on="rank", how="left", maintain_order="left")
-        .join(numbers, on="case_id", how="left", maintain_order="left")
-        .select(list(HELD))
-    )
-
-
-def _prove_coverage(plan: DayPlan, every_case: pl.DataFrame) -> None:
-    wanted = every_case["case_id"].drop_nulls().unique()
-    given = pl.concat([plan.measures["case_id"], plan.held["case_id"]])
-    if given.len() != given.n_unique():
-        twice = given.filter(given.is_duplicated()).unique().sort().head(5).to_list()
-        raise CoverageError(f"cases more than once in the plan: {twice}")
-    if given.len() != wanted.len() or not given.sort().equals(wanted.sort(), check_names=False):
-        missing = wanted.filter(~wanted.is_in(given.implode())).head(5).to_list()
-        raise CoverageError(f"{wanted.len()} cases, {given.len()} outcomes; without outcome: {missing}")
-    strangers = plan.measure_items.join(plan.measures, on="case_id", how="anti")
-    if strangers.height or plan.measures.join(plan.measure_items, on="case_id", how="anti").height:
-        raise CoverageError("a message without items, or items without a message")

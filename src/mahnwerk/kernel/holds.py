@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from mahnwerk.frames import Channel, FactKind, HeldReason
+from mahnwerk.frames import HELD, Channel, FactKind, HeldReason
 from mahnwerk.kernel.notices import DISPROVED, UNCERTAIN
 
 RANK: Final[Mapping[HeldReason, int]] = {reason: rank for rank, reason in enumerate(HeldReason)}
@@ -376,3 +376,17 @@ def first_reason(found: list[pl.DataFrame]) -> pl.DataFrame:
 def together(found: list[pl.DataFrame]) -> pl.DataFrame:
     """Candidates of cases that exclude each other, in the order of the cases."""
     return pl.concat([frame.select(list(CANDIDATES)) for frame in found]).sort("case_id")
+
+
+def frame(held: pl.DataFrame, every_case: pl.DataFrame) -> pl.DataFrame:
+    """Candidates, one per case, as HELD: the reason by its word, and the last fact the decision saw."""
+    words = pl.DataFrame(
+        {"rank": list(RANK.values()), "reason": [reason.value for reason in RANK]},
+        schema={"rank": pl.Int16, "reason": pl.String},
+    )
+    numbers = every_case.select("case_id", fact_no="last_fact_no").unique("case_id", keep="first")
+    return (
+        held.join(words, on="rank", how="left", maintain_order="left")
+        .join(numbers, on="case_id", how="left", maintain_order="left")
+        .select(list(HELD))
+    )

@@ -25,6 +25,12 @@ LISTED: Final = "listed"
 PLAN_REMINDER: Final = "plan_reminder"
 """Step id of the kind word about a missed instalment: no step of any procedure, and no dunning."""
 
+DEBIT_NOTICE: Final = "debit_notice"
+"""Step id of the announcement of a direct debit: no step of any procedure, and no dunning."""
+
+NO_STEPS: Final = (PLAN_REMINDER, DEBIT_NOTICE)
+"""Messages that are no step, so they count for no level and no default."""
+
 DELIVERY_WORKING_DAYS: Final = {Channel.POST.value: 4, Channel.EMAIL.value: 1}
 """Working days until presumed receipt where a case has no procedure that says otherwise. Policy."""
 
@@ -140,11 +146,11 @@ def counted(evidenced: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    The rows of `evidenced` that are proven or presumed and belong to the current cycle; a reminder of a
-    plan is no step and never counts.
+    The rows of `evidenced` that are proven or presumed and belong to the current cycle; what is no step
+    (NO_STEPS) never counts.
     """
     got = evidenced.filter(
-        pl.col("evidence").is_in([PROVEN, PRESUMED]) & (pl.col("message_step_id") != PLAN_REMINDER)
+        pl.col("evidence").is_in([PROVEN, PRESUMED]) & ~pl.col("message_step_id").is_in(NO_STEPS)
     )
     restarts = facts.filter(pl.col("kind") == FactKind.PROCEDURE_RESTARTED)
     if restarts.is_empty():

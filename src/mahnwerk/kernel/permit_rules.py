@@ -13,7 +13,7 @@ import polars as pl
 
 from mahnwerk.frames import Channel, HeldReason
 from mahnwerk.kernel.holds import RANK
-from mahnwerk.kernel.notices import DISPROVED, PLAN_REMINDER
+from mahnwerk.kernel.notices import DEBIT_NOTICE, DISPROVED, PLAN_REMINDER
 
 RULES: Final = {
     "channel_usable": "The debtor can be written to by this channel.",
@@ -27,6 +27,7 @@ RULES: Final = {
     "not_sent_before": "The case has not had this step for these items already.",
     "no_fee_for_default": "A message that puts somebody in default charges nothing.",
     "lump_sum_lawful": "No consumer is asked for a lump sum, and nobody for it beside a letter cost.",
+    "debit_in_time": "A direct debit is announced as many days ahead as agreed; nothing else announces one.",
     "rate_missed": "A plan's reminder asks for rates past their days of grace only; nothing else is one.",
 }
 """Rule id → what yes means."""
@@ -86,8 +87,10 @@ def answers(
         "no_fee_for_default": (pl.col("fee_cents") == 0) | ~pl.col("puts_in_default"),
         "lump_sum_lawful": (pl.col("lump_sum_cents") == 0)
         | (~pl.col("is_consumer") & (pl.col("fee_cents") == 0)),
-        # Reminders of plans are asked in `plan_reminders`; one that came this way would be dunning.
+        # Reminders of plans are asked in `plan_reminders`, announcements of direct debits in
+        # `debit_notices`; one that came this way would be dunning.
         "rate_missed": pl.col("step_id") != PLAN_REMINDER,
+        "debit_in_time": pl.col("step_id") != DEBIT_NOTICE,
     }
     return wide.select("case_id", *[given[rule].fill_null(False).alias(rule) for rule in RULES])
 

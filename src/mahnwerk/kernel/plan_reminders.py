@@ -235,12 +235,12 @@ def write(
     Written; a case whose claims are marked and that nothing holds is in `measures` or in `refused`.
     """
     if not states["reminds"].any():
-        return _nothing()
+        return nothing()
     mine = states.filter("reminds").join(first, on="case_id", how="anti", maintain_order="left")
     due = cases.join(mine.select("case_id").unique(), on="case_id", how="semi", maintain_order="left")
     quiet = (pl.col("last_message_on").cast(pl.Int32) + pl.col("min_interval_days")).cast(pl.Date)
     early = due.with_columns(quiet_until=quiet).filter(pl.col("quiet_until") > on)
-    ready = _channels(due.join(early, on="case_id", how="anti", maintain_order="left"), steps)
+    ready = channels_of(due.join(early, on="case_id", how="anti", maintain_order="left"), steps)
     mute = ready.filter(pl.col("channel").is_null())
     ready = ready.filter(pl.col("channel").is_not_null())
     items = _items(mine.join(ready, on="case_id", how="semi", maintain_order="left"), whose)
@@ -261,7 +261,8 @@ def write(
     )
 
 
-def _nothing() -> Written:
+def nothing() -> Written:
+    """No message."""
     asked = {"case_id": pl.Int64, **dict.fromkeys(permit_rules.RULES, pl.Boolean)}
     return Written(
         pl.DataFrame(schema=dict(MEASURES)),
@@ -280,8 +281,8 @@ def _candidates(cases: pl.DataFrame, reason: HeldReason, look_on: pl.Expr) -> pl
     )
 
 
-def _channels(cases: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
-    """The cases with the channel their reminder takes; null = none."""
+def channels_of(cases: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
+    """The cases with the channel a message that is no step takes; null = none."""
     opening = steps.filter(pl.col("next_level") == 1).select("procedure", "channel_1", "channel_2")
     can = {Channel.EMAIL: pl.col("can_email"), Channel.POST: pl.col("can_post")}
     used = {Channel.EMAIL: pl.col("has_email_step"), Channel.POST: pl.col("has_post")}
@@ -399,6 +400,7 @@ def answers(
         "not_sent_before": pl.col("is_used").is_null(),
         "no_fee_for_default": (pl.col("fee_cents") == 0) & ~pl.col("warns") & ~pl.col("is_dunning"),
         "lump_sum_lawful": pl.col("lump_sum_cents") == 0,
+        "debit_in_time": pl.lit(True),
         "rate_missed": asked <= pl.col("missed_cents"),
     }
     return wide.select("case_id", *[given[rule].fill_null(False).alias(rule) for rule in permit_rules.RULES])

@@ -84,6 +84,7 @@ def without(book: Book, cases: pl.DataFrame) -> Book:
         mine(book.notices),
         mine(book.decisions),
         mine(book.instalments),
+        mine(book.debits),
     )
 
 

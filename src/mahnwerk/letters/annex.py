@@ -94,6 +94,31 @@ def rates_table(context: Context) -> Table:
     )
 
 
+def debits_table(context: Context) -> Table:
+    """One row per invoice or instalment that is collected."""
+    letter, word = context.letter, context.wording.word
+    parts = letter.debit.parts if letter.debit else ()
+    total = (word("debits/sum"), context.money(letter.demand_cents), True)
+    return Table(
+        kind="debits",
+        title=word("debits/title"),
+        intro="",
+        head=tuple(word(f"debits/{key}") for key in ("what", "due", "amount")),
+        align="llr",
+        rows=tuple(
+            (
+                f"{word('debits/invoice')} {clean(part.invoice_number)}"
+                if part.instalment is None
+                else f"{word('debits/instalment')} {part.instalment}",
+                day_short(part.due_on, letter.language),
+                context.money(part.open_cents),
+            )
+            for part in parts
+        ),
+        sums=(total,) if len(parts) > 1 else (),
+    )
+
+
 def annex_tables(context: Context) -> tuple[Table, ...]:
     """The derivation, the interest schedule and the payments, each where there is something to show."""
     if "annex" not in context.flags:

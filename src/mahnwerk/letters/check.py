@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from mahnwerk.letters.address import address_lines, recipient_name
-from mahnwerk.letters.check_claims import Finding, claim_findings, plan_findings
+from mahnwerk.letters.check_claims import Finding, claim_findings, debit_findings, debit_parts, plan_findings
 from mahnwerk.letters.check_link import link_findings
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
@@ -66,6 +66,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_page
         *claim_findings(letter),
         *link_findings(letter, rendered, pay_pages),
         *plan_findings(letter),
+        *debit_findings(letter),
         *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
@@ -98,7 +99,9 @@ def _parts(letter: Letter, text: str) -> Iterator[Finding]:
         "part.recipient": clean(letter.recipient.last_name) or recipient_name(letter.recipient),
         "part.case_reference": clean(letter.case_reference),
     }
-    if letter.is_demanding or letter.demand_cents > 0:
+    if letter.debit is not None:
+        needed |= debit_parts(letter)
+    elif letter.is_demanding or letter.demand_cents > 0:
         needed["part.iban"] = spaced(clean(sender.iban))
         needed["part.amount"] = money(letter.demand_cents, letter.currency, letter.language)
         needed["part.reference"] = spaced(clean(letter.rf_reference))
@@ -117,7 +120,7 @@ def _parts(letter: Letter, text: str) -> Iterator[Finding]:
             "There is neither phone nor e-mail to talk to a human.",
             "Add one to the creditor.",
         )
-    for each in letter.items if letter.plan is None else ():
+    for each in letter.items if letter.plan is None and letter.debit is None else ():
         if clean(each.invoice_number) not in text:
             yield _refuse("part.items", f"Invoice {each.invoice_number} is not listed.", "Keep the table.")
 
@@ -174,8 +177,8 @@ def _address(letter: Letter, rendered: Rendered, by_post: bool) -> Iterator[Find
 
 def _figures(letter: Letter) -> Iterator[Finding]:
     """The figures must agree with each other before anybody is asked for them."""
-    demanded = letter.plan.missed if letter.plan else letter.demanded_items
-    total = sum(each.open_cents for each in demanded)
+    special = letter.debit.parts if letter.debit else letter.plan.missed if letter.plan else None
+    total = sum(each.open_cents for each in (letter.demanded_items if special is None else special))
     if letter.demand_cents != total:
         yield _refuse("figure.demand", f"Demands {letter.demand_cents} cents, the items come to {total}.")
     if letter.is_demanding and letter.demand_cents <= 0:
@@ -276,6 +279,8 @@ def known_amounts(letter: Letter) -> frozenset[int]:
             letter.offer.last_instalment_cents,
             letter.offer.total_cents,
         }
+    if letter.debit:
+        amounts |= {part.open_cents for part in letter.debit.parts}
     if letter.plan:
         amounts.add(letter.plan.next_cents)
         amounts |= {cents for rate in letter.plan.missed for cents in (rate.amount_cents, rate.open_cents)}
@@ -325,6 +330,8 @@ def _without_data(letter: Letter, text: str) -> str:
         parties += [letter.registration.authority_contact]
     parties += [item.invoice_number for item in letter.items] + [letter.case_reference, letter.portal_url]
     parties.append(letter.pay_url)
+    if letter.debit:
+        parties += [letter.debit.mandate, letter.debit.creditor_identifier]
     for value in sorted({clean(part) for part in parties if len(part.strip()) > 1}, key=len, reverse=True):
         text = _blanked(text, value)
     return text
@@ -345,6 +352,8 @@ def _required_words(letter: Letter, text: str, tone: Tone) -> Iterator[Finding]:
     needed = []
     if letter.is_demanding:
         needed += ["debt_advice", "dispute"]
+    if letter.debit is not None:
+        needed += ["dispute"]
     if letter.triggers_default:
         needed += ["default"]
     if letter.is_third_party:

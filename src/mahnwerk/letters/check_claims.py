@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mahnwerk.letters.model import Item, Letter, Line
+from mahnwerk.letters.formatting import clean, day_long, money
+from mahnwerk.letters.model import DebitPart, Item, Letter, Line
 
 DEFAULT_INTEREST = ("interest.default", "interest.agreed_default")
 
@@ -74,6 +75,53 @@ def plan_findings(letter: Letter) -> Iterator[Finding]:
     if letter.triggers_default or letter.demanded_items:
         message = "A reminder of a plan demands what the plan defers."
         yield Finding("figure.plan_demand", True, message, "List the claims for information only.")
+
+
+def debit_parts(letter: Letter) -> dict[str, str]:
+    """What must stand in the announcement of a direct debit: rule → text."""
+    debit = letter.debit
+    if debit is None:
+        return {}
+    return {
+        "part.amount": money(letter.demand_cents, letter.currency, letter.language),
+        "part.debit_on": day_long(debit.collect_on, letter.language),
+        "part.mandate": clean(debit.mandate),
+        "part.creditor_identifier": clean(debit.creditor_identifier),
+        "part.account": debit.account_end,
+        **{f"part.what_{number}": _name(part) for number, part in enumerate(debit.parts, start=1)},
+    }
+
+
+def _name(part: DebitPart) -> str:
+    return clean(part.invoice_number) if part.instalment is None else str(part.instalment)
+
+
+def debit_findings(letter: Letter) -> Iterator[Finding]:
+    """Refuse the announcement of a direct debit that is more than that.
+
+    Parameters
+    ----------
+    letter : what was to be said
+
+    Yields
+    ------
+    Findings for a day that is not after the letter or before something is due, another currency than euro, a
+    cost of any kind, default, and a demand to pay what will be collected.
+    """
+    debit = letter.debit
+    if debit is None:
+        return
+    if debit.collect_on <= letter.dated_on or any(part.due_on > debit.collect_on for part in debit.parts):
+        message = "Announces a direct debit for a day that is past or before something is due."
+        yield Finding("figure.debit_day", True, message, "Name a later day.")
+    if letter.currency != "EUR":
+        yield Finding("figure.debit_currency", True, "A SEPA direct debit collects euro only.")
+    if letter.new_costs_cents or letter.lines or letter.interest_rows or letter.pay_url:
+        message = "The announcement of a direct debit costs nothing and offers no other way to pay."
+        yield Finding("figure.debit_costs", True, message, "Ask for costs elsewhere.")
+    if letter.triggers_default or letter.demanded_items:
+        message = "The announcement of a direct debit demands what will be collected."
+        yield Finding("figure.debit_demand", True, message, "List the claims for information only.")
 
 
 def _free_first(letter: Letter, items: dict[str, Item]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mahnwerk.frames import Role
 from mahnwerk.letters.address import address_lines, greeting, recipient_name
-from mahnwerk.letters.annex import annex_tables, items_table, legal_rows, rates_table
+from mahnwerk.letters.annex import annex_tables, debits_table, items_table, legal_rows, rates_table
 from mahnwerk.letters.context import ITEMS_ON_FIRST_PAGE, Context
 from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
@@ -16,6 +16,7 @@ _SECTIONS = {
     "confirm_paid_in_full": ("contact",),
     "statement_of_account": ("pay", "hardship", "dispute", "contact"),
     "plan_reminder": ("pay", "replan", "dispute", "next", "contact"),
+    "debit_notice": ("debit_wrong", "contact"),
 }
 _DEMAND_SECTIONS = ("default", "offer", "pay", "hardship", "dispute", "next", "contact")
 
@@ -78,6 +79,8 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
 
 def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """Which tables stand on the first page and which behind it: short ones first, long ones apart."""
+    if context.letter.debit is not None:
+        return (debits_table(context),), annex_tables(context)
     if context.letter.plan is not None:
         return (rates_table(context),), annex_tables(context)
     items = items_table(context)
@@ -112,6 +115,8 @@ def _guard(letter: Letter) -> None:
         raise LetterError(f"letter for {letter.case_reference}: lists no claim")
     if (letter.template == "plan_reminder") != (letter.plan is not None and bool(letter.plan.missed)):
         raise LetterError(f"letter for {letter.case_reference}: a plan_reminder names missed instalments")
+    if (letter.template == "debit_notice") != (letter.debit is not None and bool(letter.debit.parts)):
+        raise LetterError(f"letter for {letter.case_reference}: a debit_notice names what is collected")
     if letter.is_demanding and letter.last_day is None:
         raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
     if not recipient_name(letter.recipient):
@@ -138,6 +143,17 @@ def _box(context: Context) -> Box:
         if letter.disputed_cents:
             return Box(context.one("items/sum_disputed"), values["disputed"], context.one("box/as_of"))
         return Box(_capital(context.one("box/as_of")), context.one("box/label/none"), "")
+    if letter.debit is not None:
+        told = ("account", f"… {letter.debit.account_end}"), ("mandate", values["mandate"])
+        return Box(
+            label=context.one("box/label/debit"),
+            amount=values["amount"],
+            until=context.one("box/debit_on"),
+            rows=tuple(
+                (context.wording.word(f"box/{key}"), value)
+                for key, value in (*told, ("creditor_identifier", values["creditor_identifier"]))
+            ),
+        )
     kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
     rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
     rows += [("purpose", values["rf_reference"])]

@@ -84,7 +84,7 @@ class Context:
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
             "person": bool(sender.contact_person.strip()),
-            "giro": letter.currency == "EUR" and letter.demand_cents > 0,
+            "giro": letter.currency == "EUR" and letter.demand_cents > 0 and letter.debit is None,
             "annex": needs_annex(letter),
             "consumer_credit": letter.is_consumer_credit,
             "derivation": has_derivation(letter),
@@ -99,6 +99,7 @@ class Context:
             "plan_paid_by_debtor": letter.plan is not None and letter.plan.why == "not_paid",
             "plan_returned": letter.plan is not None and letter.plan.why == "returned",
             "plan_no_mandate": letter.plan is not None and letter.plan.why == "no_mandate",
+            "debit_many": letter.debit is not None and len(letter.debit.parts) > 1,
         }
         return frozenset(name for name, holds in truths.items() if holds)
 
@@ -141,7 +142,7 @@ class Context:
             "own_invoices": self._own_invoices(),
             "day_count": self._day_count(),
         }
-        values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer() | self._plan()
+        values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer() | self._plan() | self._debit()
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
         return values
 
@@ -190,6 +191,17 @@ class Context:
             "next_rate_due": day_long(plan.next_on, language) if plan.next_on else "",
         }
 
+    def _debit(self) -> dict[str, str]:
+        debit, language = self.letter.debit, self.letter.language
+        if debit is None:
+            return {}
+        return {
+            "debit_on": day_long(debit.collect_on, language),
+            "mandate": _unbroken(clean(debit.mandate)),
+            "creditor_identifier": _unbroken(clean(debit.creditor_identifier)),
+            "account_end": debit.account_end,
+        }
+
     def one(self, path: str) -> str:
         """The first text under the path that applies, filled; "" if none."""
         return self.wording.one(path, self.values, self.flags)
@@ -218,7 +230,7 @@ def is_table_apart(letter: Letter) -> bool:
     """Whether the invoices are listed on the next page, so that what comes next and whom to ask stay on
     the first.
     """
-    if letter.plan is not None:  # its table lists instalments
+    if letter.plan is not None or letter.debit is not None:  # its table is another
         return False
     count = len(letter.items)
     room = ROWS_OF_ROOM.get(letter.template, 11)

@@ -8,8 +8,9 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a title. kind: items, rates, lines, interest or payments. align: one l or r per column.
+    """A table with a title. kind: items, rates, debits, lines, interest or payments.
 
+    align: one l or r per column.
     sums: label, amount and whether it is the total; printed below, over the last column.
     """
 
@@ -24,7 +25,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its paragraphs. kind: default, offer, pay, replan, contact, hardship, dispute or next."""
+    """A heading and its paragraphs. kind: default, offer, pay, replan, debit_wrong, contact, hardship,
+    dispute or next."""
 
     kind: str
     title: str

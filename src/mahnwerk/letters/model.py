@@ -23,6 +23,7 @@ TEMPLATES: Final = (
     "confirm_paid_in_full",
     "statement_of_account",
     "plan_reminder",
+    "debit_notice",
 )
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
 DEMANDING: Final = (*TEMPLATES[:5], "plan_reminder")
@@ -247,6 +248,30 @@ class RunningPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DebitPart:
+    """What a direct debit is for: an invoice by its number, or an instalment by its own. due_on: of it."""
+
+    invoice_number: str
+    instalment: int | None
+    due_on: date
+    open_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Debit:
+    """The direct debit a `debit_notice` announces.
+
+    collect_on: the day the account is debited. mandate: its reference. account_end: last digits of the IBAN.
+    """
+
+    collect_on: date
+    mandate: str
+    creditor_identifier: str
+    account_end: str
+    parts: tuple[DebitPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """Everything one letter or e-mail says.
 
@@ -259,7 +284,8 @@ class Letter:
     is_consumer_credit: § 497 Abs. 3 BGB orders the payments. surplus_cents: to be paid back.
     pay_url: the page on which to pay online what the letter asks for, "" = none. grounds: of GROUNDS;
     `attachment` = the words travel as an e-mail that carries the PDF. plan: of a `plan_reminder`, which asks
-    for its missed instalments only.
+    for its missed instalments only. debit: of a `debit_notice`, which asks for nothing: demand_cents is what
+    will be collected.
     """
 
     template: str
@@ -292,6 +318,7 @@ class Letter:
     is_consumer_credit: bool = False
     grounds: frozenset[str] = frozenset()
     plan: RunningPlan | None = None
+    debit: Debit | None = None
 
     @property
     def last_day(self) -> date | None:

@@ -25,12 +25,14 @@ _PLACEHOLDERS = """
     default_rate default_invoices own_invoices new_costs portal surplus disputed day_count page pages
     offer_count offer_count_first offer_instalment offer_last_instalment offer_first offer_last offer_total
     offer_answer_by plan_agreed rate_due rate_count next_rate next_rate_due
+    debit_on mandate creditor_identifier account_end
 """
 _FLAGS = """
     consumer business many own agency assignee marketplace third_party triggers_default triggers_some
     new_costs interest rate portal offer offer_even offer_answer surplus phone email hours person giro annex
     derivation consumer_credit table_apart undemanded mixed legal_rate demanding disputed
     rates_many next_rate plan_may_end plan_ends_next plan_returned plan_no_mandate plan_paid_by_debtor
+    debit_many
 """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())

@@ -163,7 +163,7 @@ _TABLES: dict[str, dict[FieldClass, str]] = {
     },
     "debit_notices": {
         KEY: "id tenant_id mandate_id case_id claim_id instalment_id attempt",
-        EVENT: "amount_cents notified_on collect_on",
+        EVENT: "amount_cents notified_on collect_on told_by",
     },
     "debit_files": {
         KEY: "id tenant_id creditor_id message_id",

@@ -143,6 +143,7 @@ def book(
             notices=_notices(tenant_id, wanted, known_on),
             decisions=_decisions(tenant_id, wanted, known_on),
             instalments=_instalments(tenant_id, wanted, known_on, facts),
+            debits=_debits(tenant_id, wanted, on, known_on),
         )
 
 
@@ -339,6 +340,41 @@ def _instalments(tenant_id: int, wanted: _Wanted, known_on: date | None, facts: 
     )
     frame = debit_columns.with_debits(frame, facts, tenant_id, wanted.of, wanted.parameters)
     return frame.select(list(frames.INSTALMENTS)).sort("case_id", "plan_id", "number")
+
+
+def _debits(tenant_id: int, wanted: _Wanted, on: date | None, known_on: date | None) -> pl.DataFrame:
+    known, known_parameters = _until("n.notified_on", min(filter(None, (on, known_on)), default=None))
+    later, later_parameters = _until("l.notified_on", known_on)
+    made, made_parameters = _until("f.made_on", known_on)
+    runs = "m.ended_on IS NULL" if known_on is None else "(m.ended_on IS NULL OR m.ended_on > %s)"
+    own = {"notice_id": "n.id", "plan_id": "i.plan_id", "number": "i.number", "notice_days": "m.notice_days"}
+    superseded = " ".join(
+        "AND NOT EXISTS (SELECT 1 FROM debit_notices l WHERE l.tenant_id = n.tenant_id "  # noqa: S608
+        f"AND l.{target} = n.{target} AND l.attempt > n.attempt{later})"
+        for target in ("claim_id", "instalment_id")
+    )
+    collected = (
+        "SELECT 1 FROM debit_orders o JOIN debit_files f ON f.tenant_id = o.tenant_id AND f.id = o.file_id "  # noqa: S608
+        f"WHERE o.tenant_id = n.tenant_id AND o.notice_id = n.id{made}"
+    )
+    frame = bulk.read_frame(
+        connection,
+        _select(frames.DEBITS, "n", **own),
+        "debit_notices n JOIN debit_mandates m ON m.tenant_id = n.tenant_id AND m.id = n.mandate_id "
+        "LEFT JOIN instalments i ON i.tenant_id = n.tenant_id AND i.id = n.instalment_id "
+        f"WHERE n.tenant_id = %s{wanted.of('n.case_id')}{known} AND n.told_by = 'message' AND {runs} "
+        f"{superseded} AND NOT EXISTS ({collected})",
+        [
+            tenant_id,
+            *wanted.parameters,
+            *known_parameters,
+            *([] if known_on is None else [known_on]),
+            *later_parameters,
+            *later_parameters,
+            *made_parameters,
+        ],
+    )
+    return frame.select(list(frames.DEBITS)).sort("case_id", "notice_id")
 
 
 def shards(tenant_id: int, cases: int = 100_000) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 add(tenant_id, case, person_id, …) -> DebitMandate
 add_many(tenant_id, rows, …) -> how many
 ibans(tenant_id, mandates) -> {mandate id: IBAN}
+details(tenant_id, mandates) -> {mandate id: {"name", "iban"}}
 bank_details(mandate) -> {"name", "iban"} | None        None = the person was erased
 """
 
@@ -87,20 +88,23 @@ def add_many(tenant_id: int, rows: Sequence[Mapping[str, Any]], *, recorded_at: 
 
 def ibans(tenant_id: int, mandates: Sequence[DebitMandate]) -> dict[int, str]:
     """mandate id → IBAN, with one read of the keys; those of erased persons are missing."""
+    return {mandate_id: kept["iban"] for mandate_id, kept in details(tenant_id, mandates).items()}
+
+
+def details(tenant_id: int, mandates: Sequence[DebitMandate]) -> dict[int, dict[str, str]]:
+    """mandate id → account holder and IBAN, as `bank_details`, with one read of the keys.
+
+    Those of erased persons are missing.
+    """
     keys = crypto.person_keys(tenant_id, sorted({one.person_id for one in mandates}))
-    found = {}
+    found: dict[int, dict[str, str]] = {}
     for one in mandates:
         if one.person_id in keys:
             plain = crypto.decrypt(keys[one.person_id], one.payload, _aad(tenant_id, one.id))
-            found[one.id] = json.loads(plain)["iban"]
+            found[one.id] = json.loads(plain)
     return found
 
 
 def bank_details(mandate: DebitMandate) -> dict[str, str] | None:
     """Account holder and IBAN, in memory only; None once the person was erased."""
-    tenant_id = mandate.tenant_id  # type: ignore[attr-defined]
-    key = crypto.person_keys(tenant_id, [mandate.person_id]).get(mandate.person_id)
-    if key is None:
-        return None
-    found: dict[str, str] = json.loads(crypto.decrypt(key, mandate.payload, _aad(tenant_id, mandate.id)))
-    return found
+    return details(mandate.tenant_id, [mandate]).get(mandate.id)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balan
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
+from mahnwerk.usecases.debit_credits import Credits
 from mahnwerk.usecases.opening import OpenBook
 
 SETTINGS: Final = matching.MatchSettings(books_part_payments=True)
@@ -54,6 +55,10 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
         others = [entry for entry in rows if not provider_balances.settles(book, entry, settlements)]
         summary.ignored += len(rows) - len(others)
         rows = others
+    credits = Credits.of(book)
+    taken = [entry for entry in rows if credits.take(book, entry)]
+    known = {entry.row.id for entry in taken}
+    rows = [entry for entry in rows if entry.row.id not in known]
     money = [entry for entry in rows if not _is_sorted_out(book, entry, summary)]
     if money:
         newest = max(entry.row.value_on for entry in money)
@@ -66,7 +71,8 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
             bank_returns.take_back(book, entry)
     bank_outgoing.explain(book)
     left = {r.entry_no: r.state for r in BankEntry.objects.filter(
-        tenant_id=book.tenant_id, id__in=[entry.row.id for entry in rows])}  # fmt: skip
+        tenant_id=book.tenant_id, id__in=[entry.row.id for entry in (*rows, *taken)])}  # fmt: skip
+    summary.ignored += sum(left[entry.row.entry_no] == EntryState.IGNORED for entry in taken)
     summary.proposed = sum(state == EntryState.PROPOSED for state in left.values())
     summary.suspense = sum(state == EntryState.SUSPENSE for state in left.values())
     backs = [e for e in rows if e.row.amount_cents < 0 and e.row.kind in BACK]

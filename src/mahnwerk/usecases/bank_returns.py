@@ -18,8 +18,8 @@ from mahnwerk.frames import FactKind
 from mahnwerk.kernel.plan_states import CREDITORS_FAULT
 from mahnwerk.records import bank, facts
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, Case, Designation, EntryState, Fact
-from mahnwerk.usecases import clock
+from mahnwerk.records.models import BankEntry, Case, DebitOrder, Designation, EntryState, Fact
+from mahnwerk.usecases import clock, debit_files
 from mahnwerk.usecases.bank_booking import discount_key, source_key
 from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
@@ -45,8 +45,9 @@ class Original:
 
 def take_back(book: OpenBook, entry: EntryRow) -> bool:
     """Undo the payment this entry returns; False, and the entry waits, if it cannot be told which one."""
-    original = find_original(book, entry)
     row = entry.row
+    order = _order(book, entry)
+    original = (order and _of_order(book, row, order)) or find_original(book, entry)
     if original is None or original.currency != row.currency:
         bank.settle(book.tenant_id, row.id, EntryState.SUSPENSE, reason="return_without_payment")
         return False
@@ -91,8 +92,26 @@ def take_back(book: OpenBook, entry: EntryRow) -> bool:
         if not done:
             transaction.set_rollback(True)
             return False
+        if order is not None:
+            debit_files.returned_by_bank(book, order, row.return_reason.upper(), row.value_on)
     reached("return booked")
     return True
+
+
+def _order(book: OpenBook, entry: EntryRow) -> DebitOrder | None:
+    """The direct debit of ours that came back, by the end-to-end id we gave it."""
+    told = entry.texts["end_to_end_id"].strip()
+    orders = DebitOrder.objects.filter(tenant_id=book.tenant_id, end_to_end_id=told) if told else None
+    order = orders.select_related("file", "notice").first() if orders is not None else None
+    return order if order is not None and entry.creditor_id in (None, order.file.creditor_id) else None
+
+
+def _of_order(book: OpenBook, row: BankEntry, order: DebitOrder) -> Original | None:
+    """The payment an order brought, credited in one sum with others."""
+    for case_id, fact_no in debit_files.facts_of(book, [order]).values():
+        if _fits(row, order.amount_cents) and _is_live(book, case_id, fact_no):
+            return Original(case_id, fact_no, order.amount_cents, "EUR")
+    return None
 
 
 def _only_claim(book: OpenBook, original: Original) -> int | None:

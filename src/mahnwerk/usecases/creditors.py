@@ -169,6 +169,7 @@ def _profile(told: CreditorFile, chosen: Mapping[str, str]) -> dict[str, Any]:
         "postcode",
         "city",
         "country",
+        "creditor_identifier",
         "bic",
         "account_holder",
         "bank_name",

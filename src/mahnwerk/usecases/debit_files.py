@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from lxml import etree
 
 from mahnwerk.formats import pain, pain002
@@ -16,11 +18,9 @@ from mahnwerk.formats.bank import BankFileError
 from mahnwerk.formats.pain import Account, Collection, SepaError
 from mahnwerk.formats.xml_door import XmlRefused
 from mahnwerk.frames import FactKind
-from mahnwerk.kernel.target_days import target_day, target_days_after
 from mahnwerk.records import crypto, mandates
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records.models import (
-    Case,
     Creditor,
     DebitFile,
     DebitMandate,
@@ -32,24 +32,11 @@ from mahnwerk.records.models import (
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import viewing_day
-from mahnwerk.usecases.debit_targets import Target, targets
-from mahnwerk.usecases.direct_debits import (
-    ONCE,
-    creditor_of,
-    last_notice,
-    lift_holds,
-    notify,
-    one_at_a_time,
-    open_mandates,
-    plan_of,
-)
+from mahnwerk.usecases.debit_choice import Chosen, choose
+from mahnwerk.usecases.direct_debits import creditor_of, lift_holds, one_at_a_time, open_mandates
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
-AHEAD: Final = dt.timedelta(days=14)
-"""Collections up to so far ahead go into a file."""
-LATE: Final = dt.timedelta(days=5)
-"""A collection announced for a day that has passed by more is announced anew."""
 MANDATE_OVER: Final = frozenset({"AC01", "AC04", "AC06", "MD01", "MD02", "MD07", "SL01"})
 """Reasons after which nothing more is collected under the mandate until a person looked."""
 
@@ -58,7 +45,8 @@ MANDATE_OVER: Final = frozenset({"AC01", "AC04", "AC06", "MD01", "MD02", "MD07",
 class DebitFileView:
     """A file of direct debits; `content` are its bytes, always the same.
 
-    `others`: files made before, whose collections still lie ahead.
+    `others`: files made before, whose collections still lie ahead. `moved`: what is collected later than
+    planned, since its announcement left late.
     """
 
     message_id: str
@@ -69,6 +57,7 @@ class DebitFileView:
     skipped: list[str]
     content: bytes
     others: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
 
 def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> DebitFileView:
@@ -86,12 +75,13 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
     with transaction.atomic():
         one_at_a_time(creditor)
         known = open_mandates(book, creditor, day)
-        chosen, skipped = _chosen(book, targets(book, known, day), known, day)
-        if chosen:
-            row = _record(book, creditor, chosen, day)
-            detail = {"message_id": row.message_id, "orders": len(chosen)}
+        choice = choose(book, creditor, known, day)
+        skipped = choice.skipped
+        if choice.chosen:
+            row = _record(book, creditor, choice.chosen, day)
+            detail = {"message_id": row.message_id, "orders": len(choice.chosen)}
             note(book, "direct_debit_create", on=day, detail=detail)
-            return _view(book, row, is_new=True, skipped=skipped)
+            return replace(_view(book, row, is_new=True, skipped=skipped), moved=choice.moved)
     last = DebitFile.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor.id, made_on=day)
     known_row = last.order_by("-message_id").first()
     if known_row is None:
@@ -104,72 +94,27 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
     return _view(book, known_row, is_new=False, skipped=skipped)
 
 
-_Order = tuple[Target, DebitMandate, DebitNotice, dt.date, int]
-
-
-def _chosen(
-    book: OpenBook, found: list[Target], known: Mapping[int, DebitMandate], day: dt.date
-) -> tuple[list[_Order], list[str]]:
-    """Targets with a notice that may be collected now; why others may not."""
-    earliest, chosen, skipped = target_days_after(day, 1), [], []
-    for target in found:
-        mandate = known[target.case_id]
-        notice = last_notice(book, target)
-        if notice is None and target.plan_id is not None:
-            notice = _by_plan(book, target, mandate, day)
-        if notice is None or DebitOrder.objects.filter(notice_id=notice.id).exists():
-            continue
-        if notice.collect_on > day + AHEAD:
-            continue
-        if notice.collect_on + LATE < earliest:
-            skipped.append(f"{target.what}: announced for {notice.collect_on}, too long ago")
-            continue
-        if mandates.bank_details(mandate) is None:
-            skipped.append(f"{target.what}: the person was erased")
-            continue
-        if mandate.sequence in ONCE and any(mandate.id == other.id for _, other, *_ in chosen):
-            skipped.append(f"{target.what}: its mandate is for one collection only")
-            continue
-        amount = min(target.amount_cents, notice.amount_cents)
-        chosen.append((target, mandate, notice, max(earliest, notice.collect_on), amount))
-    return chosen, skipped
-
-
-def _by_plan(book: OpenBook, target: Target, mandate: DebitMandate, day: dt.date) -> DebitNotice | None:
-    """The plan itself told day and sum of each instalment; recorded when it comes into reach."""
-    plan = plan_of(book, target.plan_id or 0)
-    told = plan.recorded_on
-    collect_on = target_day(max(target.due_on, told + dt.timedelta(days=mandate.notice_days)))
-    if collect_on > day + AHEAD:
-        return None
-    return notify(book, target, mandate, notified_on=told, collect_on=collect_on)
-
-
-def _record(book: OpenBook, creditor: Creditor, chosen: list[_Order], day: dt.date) -> DebitFile:
+def _record(book: OpenBook, creditor: Creditor, chosen: list[Chosen], day: dt.date) -> DebitFile:
     number = DebitFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
     message_id = f"MW-DD-{day:%Y%m%d}-{number:03d}"
     now = clock.now().replace(microsecond=0)
-    orders = []
-    used: set[int] = set()
-    for position, (_, mandate, notice, collect_on, amount) in enumerate(chosen, start=1):
-        earlier = DebitOrder.objects.filter(mandate_id=mandate.id).exclude(
-            statuses__word=DebitStatus.Word.REFUSED
+    orders = [
+        DebitOrder(
+            tenant_id=book.tenant_id,
+            notice_id=one.notice.id,
+            mandate_id=one.mandate.id,
+            end_to_end_id=f"{message_id}-{position:05d}",
+            sequence=one.collection.sequence,
+            amount_cents=one.collection.amount_cents,
+            collect_on=one.collection.collect_on,
         )
-        is_first = mandate.id not in used and not earlier.exists()
-        used.add(mandate.id)
-        sequence = mandate.sequence if mandate.sequence in (*ONCE, "RCUR") else None
-        orders.append(
-            DebitOrder(
-                tenant_id=book.tenant_id,
-                notice_id=notice.id,
-                mandate_id=mandate.id,
-                end_to_end_id=f"{message_id}-{position:05d}",
-                sequence=sequence or ("FRST" if is_first else "RCUR"),
-                amount_cents=amount,
-                collect_on=collect_on,
-            )
-        )
-    content = _bytes(book, creditor, message_id, now, orders)
+        for position, one in enumerate(chosen, start=1)
+    ]
+    collections = [
+        replace(one.collection, end_to_end_id=order.end_to_end_id)
+        for one, order in zip(chosen, orders, strict=True)
+    ]
+    content = _bytes(creditor, message_id, now, collections, chosen[0].mandate.creditor_identifier)
     row = DebitFile.objects.create(
         tenant_id=book.tenant_id,
         creditor_id=creditor.id,
@@ -180,43 +125,15 @@ def _record(book: OpenBook, creditor: Creditor, chosen: list[_Order], day: dt.da
     )
     for order in orders:
         order.file_id = row.id
-    DebitOrder.objects.bulk_create(orders)
+    DebitOrder.objects.bulk_create(orders, batch_size=500)
     return row
 
 
 def _bytes(
-    book: OpenBook, creditor: Creditor, message_id: str, at: dt.datetime, orders: list[DebitOrder]
+    creditor: Creditor, message_id: str, at: dt.datetime, collections: list[Collection], identifier: str
 ) -> bytes:
     """The file, from the orders alone: the same orders give the same bytes."""
-    notices = {n.id: n for n in DebitNotice.objects.filter(id__in=[order.notice_id for order in orders])}
-    rows = {m.id: m for m in DebitMandate.objects.filter(id__in=[order.mandate_id for order in orders])}
-    case_ids = [notice.case_id for notice in notices.values()]
-    references = dict(Case.objects.filter(id__in=case_ids).values_list("id", "rf_reference"))
-    collections, identifiers = [], set()
-    for order in orders:
-        mandate, notice = rows[order.mandate_id], notices[order.notice_id]
-        details = mandates.bank_details(mandate)
-        if details is None:
-            raise BadInput(f"{message_id}: a person of this file was erased.", "It cannot be made again.")
-        identifiers.add(mandate.creditor_identifier)
-        collections.append(
-            Collection(
-                end_to_end_id=order.end_to_end_id,
-                amount_cents=order.amount_cents,
-                name=details["name"],
-                iban=details["iban"],
-                mandate_id=mandate.reference,
-                mandate_signed_on=mandate.signed_on,
-                collect_on=order.collect_on,
-                text=references[notice.case_id],
-                sequence=order.sequence,
-            )
-        )
-    if len(identifiers) > 1:
-        raise BadInput(
-            f"creditor {creditor.key}: mandates name several creditor identifiers.", "One file takes one."
-        )
-    account = Account(creditor.name, creditor.iban, creditor_id=identifiers.pop())
+    account = Account(creditor.name, creditor.iban, creditor_id=identifier)
     try:
         return pain.direct_debits(account, collections, message_id, at)
     except SepaError as error:
@@ -225,10 +142,33 @@ def _bytes(
         ) from error
 
 
+def _content(book: OpenBook, creditor: Creditor, row: DebitFile, orders: list[DebitOrder]) -> bytes:
+    """The bytes of a file that was recorded, made again."""
+    details = mandates.details(book.tenant_id, [order.mandate for order in orders])
+    if any(order.mandate_id not in details for order in orders):
+        raise BadInput(f"{row.message_id}: a person of this file was erased.", "It cannot be made again.")
+    collections = [
+        Collection(
+            end_to_end_id=order.end_to_end_id,
+            amount_cents=order.amount_cents,
+            name=details[order.mandate_id]["name"],
+            iban=details[order.mandate_id]["iban"],
+            mandate_id=order.mandate.reference,
+            mandate_signed_on=order.mandate.signed_on,
+            collect_on=order.collect_on,
+            text=order.notice.case.rf_reference,
+            sequence=order.sequence,
+        )
+        for order in orders
+    ]
+    identifier = orders[0].mandate.creditor_identifier
+    return _bytes(creditor, row.message_id, row.recorded_at, collections, identifier)
+
+
 def _view(book: OpenBook, row: DebitFile, *, is_new: bool, skipped: list[str]) -> DebitFileView:
-    orders = list(row.orders.order_by("end_to_end_id"))
+    orders = list(row.orders.select_related("mandate", "notice__case").order_by("end_to_end_id"))
     creditor = Creditor.objects.get(tenant_id=book.tenant_id, id=row.creditor_id)
-    content = _bytes(book, creditor, row.message_id, row.recorded_at, orders)
+    content = _content(book, creditor, row, orders)
     if crypto.keyed_hash(book.tenant_id, "debit file", content, length=32) != bytes(row.content_mark):
         raise BadInput(
             f"{row.message_id} cannot be made again as it was: creditor or mandate data changed since.",
@@ -367,6 +307,14 @@ def payment_key(order: DebitOrder) -> str:
     return f"direct-debit|{order.end_to_end_id}"
 
 
+def group_names(message_id: str, orders: Sequence[DebitOrder]) -> list[str]:
+    """The payment id (PmtInfId) of each order of a whole file, in the order of its end-to-end ids."""
+    numbers: dict[tuple[str, dt.date], int] = {}
+    for order in orders:
+        numbers.setdefault((order.sequence, order.collect_on), len(numbers) + 1)
+    return [pain.payment_id(message_id, numbers[order.sequence, order.collect_on]) for order in orders]
+
+
 def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int, list[str]]:
     """Book the payments of a file that the bank credited as one sum; refused orders are left out.
 
@@ -376,41 +324,107 @@ def book_credit(book: OpenBook, message_id: str, value_on: dt.date) -> tuple[int
     file = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
     if file is None:
         raise NotFound(f"there is no file {message_id!r}.", "`mahnwerk direct-debit create` names it.")
-    booked, there = 0, []
+    orders = list(file.orders.select_related("file", "notice").order_by("end_to_end_id"))
+    return book_orders(book, orders, value_on)
+
+
+def book_orders(book: OpenBook, orders: Sequence[DebitOrder], value_on: dt.date) -> tuple[int, list[str]]:
+    """Book the payments of orders of one file, each once; as `book_credit`.
+
+    Guarantees
+    ----------
+    A number of queries that does not grow with the orders but by blocks of 500.
+    """
+    file = orders[0].file
     with transaction.atomic():
         one_at_a_time(Creditor.objects.get(tenant_id=book.tenant_id, id=file.creditor_id))
-        for order in file.orders.order_by("end_to_end_id"):
-            if order.statuses.exists():
-                continue
-            notice = DebitNotice.objects.get(tenant_id=book.tenant_id, id=order.notice_id)
-            near = (value_on - dt.timedelta(days=3), value_on + dt.timedelta(days=7))
-            same = Fact.objects.filter(
-                tenant_id=book.tenant_id,
-                case_id=notice.case_id,
-                kind=FactKind.PAYMENT_RECEIVED,
-                amount_cents=order.amount_cents,
-                effective_on__range=near,
-            )
-            if same.exists():
+        every = file.orders.select_related("notice")
+        if len(orders) == 1:  # credited one by one: the rest of the file is not read each time
+            every = every.filter(notice__case_id=orders[0].notice.case_id)
+        statuses = DebitStatus.objects.filter(tenant_id=book.tenant_id, order__in=every)
+        done = set(statuses.values_list("order_id", flat=True))
+        open_orders = [order for order in orders if order.id not in done]
+        told = _told_by_statement(book, every, value_on)
+        fresh, there = [], []
+        for order in open_orders:
+            key = (order.notice.case_id, order.amount_cents)
+            if told[key] > 0:
+                told[key] -= 1
                 there.append(order.end_to_end_id)
-                continue
-            fact = {
-                "case_id": notice.case_id,
-                "kind": FactKind.PAYMENT_RECEIVED,
-                "effective_on": value_on,
-                "amount_cents": order.amount_cents,
-                "source_key": payment_key(order),
-                "designated_claim_ids": [notice.claim_id] if notice.claim_id else None,
-            }
-            fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
-            DebitStatus.objects.create(
+            else:
+                fresh.append(order)
+        if fresh:
+            _book_payments(book, fresh, value_on)
+            detail = {"message_id": file.message_id, "orders": len(fresh)}
+            note(book, "direct_debit_book", on=value_on, detail=detail)
+    return len(fresh), there
+
+
+def _told_by_statement(
+    book: OpenBook, every: QuerySet[DebitOrder], value_on: dt.date
+) -> Counter[tuple[int, int]]:
+    """Case, cents → payments of that sum around a day that none of these orders brought."""
+    own = set(facts_of(book, list(every)).values())
+    near = (value_on - dt.timedelta(days=3), value_on + dt.timedelta(days=7))
+    rows = Fact.objects.filter(
+        tenant_id=book.tenant_id,
+        case_id__in=every.values("notice__case_id"),
+        kind=FactKind.PAYMENT_RECEIVED,
+        effective_on__range=near,
+    ).values_list("case_id", "fact_no", "amount_cents")
+    return Counter((case_id, cents) for case_id, fact_no, cents in rows if (case_id, fact_no) not in own)
+
+
+def facts_of(book: OpenBook, orders: Sequence[DebitOrder]) -> dict[str, tuple[int, int]]:
+    """payment key → case and number of the fact, of orders whose payment was booked as theirs."""
+    return fact_records.numbers_of(book.tenant_id, [payment_key(order) for order in orders])
+
+
+def _book_payments(book: OpenBook, orders: Sequence[DebitOrder], value_on: dt.date) -> None:
+    now = clock.now()
+    rows = [
+        {
+            "case_id": order.notice.case_id,
+            "kind": FactKind.PAYMENT_RECEIVED,
+            "effective_on": value_on,
+            "amount_cents": order.amount_cents,
+            "source_key": payment_key(order),
+            "designated_claim_ids": [order.notice.claim_id] if order.notice.claim_id else None,
+        }
+        for order in orders
+    ]
+    fact_records.append(book.tenant_id, rows, recorded_at=now)
+    DebitStatus.objects.bulk_create(
+        [
+            DebitStatus(
                 tenant_id=book.tenant_id,
                 order_id=order.id,
                 word=DebitStatus.Word.BOOKED,
                 on=value_on,
-                recorded_at=clock.now(),
+                recorded_at=now,
             )
-            booked += 1
-        if booked:
-            note(book, "direct_debit_book", on=value_on, detail={"message_id": message_id, "orders": booked})
-    return booked, there
+            for order in orders
+        ],
+        batch_size=500,
+    )
+
+
+def returned_by_bank(book: OpenBook, order: DebitOrder, reason: str, on: dt.date) -> None:
+    """Record that the bank statement told of a return, whose payment is taken back already.
+
+    The claim may be dunned again, and after some reasons nothing more is collected under the mandate.
+    """
+    with transaction.atomic():
+        _, is_new = DebitStatus.objects.get_or_create(
+            tenant_id=book.tenant_id,
+            order_id=order.id,
+            word=DebitStatus.Word.RETURNED,
+            defaults={"reason": reason[:10], "on": on, "recorded_at": clock.now()},
+        )
+        lifted = lift_holds(book, [order.notice], on)
+        if is_new and lifted:
+            fact_records.append(book.tenant_id, lifted, recorded_at=clock.now())
+        if is_new and reason in MANDATE_OVER:
+            DebitMandate.objects.filter(
+                tenant_id=book.tenant_id, id=order.mandate_id, ended_on__isnull=True
+            ).update(ended_on=on)

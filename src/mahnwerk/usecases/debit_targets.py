@@ -10,8 +10,9 @@ from typing import Any, Final
 import polars as pl
 
 from mahnwerk.frames import Book, HeldReason
-from mahnwerk.kernel import holds
+from mahnwerk.kernel import debit_notices, holds
 from mahnwerk.kernel.daily_run import Decided
+from mahnwerk.kernel.debit_notices import HOLD_CODE
 from mahnwerk.kernel.discounts import in_force
 from mahnwerk.records import load
 from mahnwerk.records.models import Instalment, InstalmentPlan
@@ -33,6 +34,8 @@ MAY_COLLECT: Final = frozenset(
     }
 )
 """Reasons not to write that are no reason not to collect what a mandate covers."""
+OWN_QUIET: Final = frozenset({HeldReason.HOLD, HeldReason.DEFERRED})
+"""With the code of direct debits: kept quiet for a collection of ours, which may have come to nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,20 @@ class Target:
     what: str
     due_on: dt.date
     amount_cents: int
+    told_on: dt.date | None = None
+    """Of an instalment: the day its plan, which names day and sum, was agreed on."""
 
 
-def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target]:
+@dataclass(frozen=True)
+class Found:
+    """What may be collected, and what debtors were told of by messages."""
+
+    targets: list[Target]
+    told: Mapping[int, tuple[dt.date, dt.date]]
+    """notice_id → day the message left, day of collection it named"""
+
+
+def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> Found:
     """What may be collected in these cases, claims first, in a fixed order.
 
     Nothing of a case that is held for a reason of the debtor's (dispute, insolvency, hardship, a hold …);
@@ -57,7 +71,7 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target
     """
     wanted = sorted(case_ids)
     if not wanted:
-        return []
+        return Found([], {})
     loaded = load.book(book.tenant_id, case_ids=wanted, on=on)
     result = decided(book, on, loaded)
     live = in_force(loaded, on)
@@ -68,14 +82,18 @@ def targets(book: OpenBook, case_ids: Iterable[int], on: dt.date) -> list[Target
         for case_id in wanted
         if case_id not in reasons
         or reasons[case_id] in MAY_COLLECT
-        or (reasons[case_id] == HeldReason.HOLD and details[case_id] == "direct_debit")
+        or (reasons[case_id] in OWN_QUIET and details[case_id] == HOLD_CODE)
     ]
-    return [*_claims(loaded, result, live, free, on), *_instalments(book, result, free)]
+    told = debit_notices.told(loaded.debits, live, loaded.claims, loaded.instalments, result.evidence)
+    return Found(
+        [*_claims(loaded, result, live, free, on), *_instalments(book, result, free)],
+        {notice_id: (left_on, debit_on) for notice_id, left_on, debit_on in told.iter_rows()},
+    )
 
 
 def _claims(loaded: Book, result: Decided, live: pl.DataFrame, free: list[int], on: dt.date) -> list[Target]:
     blocks = holds.fact_blocks(live, on).filter(
-        pl.col("claim_id").is_not_null() & (pl.col("detail") != "direct_debit")
+        pl.col("claim_id").is_not_null() & (pl.col("detail") != HOLD_CODE)
     )
     owed = (
         result.plan.balances.filter(pl.col("case_id").is_in(free))
@@ -103,6 +121,7 @@ def _instalments(book: OpenBook, result: Decided, free: list[int]) -> list[Targe
     running = result.stand.filter(pl.col("case_id").is_in(free))
     stand = {row["plan_id"]: row for row in running.iter_rows(named=True)}
     plans = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=list(stand)).order_by("case_id")
+    plans = plans.prefetch_related("instalments")
     found = []
     for plan in plans:
         if "direct_debit" in plan.terms["clauses"]:
@@ -113,7 +132,7 @@ def _instalments(book: OpenBook, result: Decided, free: list[int]) -> list[Targe
 def _missing(plan: InstalmentPlan, stand: Mapping[str, Any]) -> list[Target]:
     """Each instalment as far as payments since the agreement do not cover it, the oldest first."""
     paid, found = stand["paid_cents"], []
-    rows: list[Instalment] = list(plan.instalments.order_by("number"))
+    rows: list[Instalment] = sorted(plan.instalments.all(), key=lambda row: row.number)
     for row in rows:
         covered = min(paid, row.amount_cents)
         paid -= covered
@@ -127,6 +146,7 @@ def _missing(plan: InstalmentPlan, stand: Mapping[str, Any]) -> list[Target]:
                     f"Rate {row.number}",
                     row.due_on,
                     row.amount_cents - covered,
+                    plan.recorded_on,
                 )
             )
     return found

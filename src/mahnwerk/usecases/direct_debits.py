@@ -7,38 +7,41 @@ attempt needs another notice, and only after the last was refused or returned.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Q
 
+from mahnwerk.formats import creditor_identifier as identifiers
+from mahnwerk.formats.mandates_csv import REFERENCE
 from mahnwerk.frames import FactKind
-from mahnwerk.kernel.target_days import target_day
+from mahnwerk.kernel.debit_notices import HOLD_AFTER, HOLD_CODE, in_time
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
 from mahnwerk.records.models import (
+    Case,
     Creditor,
     DebitMandate,
     DebitNotice,
     DebitOrder,
     DebitStatus,
-    Fact,
-    InstalmentPlan,
 )
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, viewing_day
+from mahnwerk.usecases.debit_history import History
 from mahnwerk.usecases.debit_targets import Target, targets
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
 NOTICE_DAYS: Final = 14
 """Pre-notification, unless the mandate agrees on a shorter time."""
-HOLD_CODE: Final = "direct_debit"
-HOLD_AFTER: Final = dt.timedelta(days=7)
-"""A claim announced for collection is not dunned until so long after the collection day."""
+BY_MESSAGE: Final = DebitNotice.ToldBy.MESSAGE.value
+TOLD_BY: Final = tuple(word.value for word in DebitNotice.ToldBy if word != DebitNotice.ToldBy.PLAN)
+"""By what a debtor is told: the run's message, or a person."""
 ONCE: Final = ("OOFF", "FNAL")
 """Sequences under which there is one more collection and no other."""
 UNUSED_MONTHS: Final = 36
@@ -56,6 +59,8 @@ class Announced:
     mandate: str
     creditor_identifier: str
     text: str
+    told_by: str = ""
+    """message = the run writes it; else by hand, or on record as told."""
 
 
 def creditor_of(book: OpenBook, key: str) -> Creditor:
@@ -64,6 +69,31 @@ def creditor_of(book: OpenBook, key: str) -> Creditor:
     if found is None:
         raise NotFound(f"there is no creditor {key!r}.", "`mahnwerk creditor list` shows them.")
     return found
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a case cannot be collected from under a creditor identifier."""
+
+    reason: str
+    remedy: str
+    is_identifier: bool
+
+
+def misfit(case: Case, identifier: str) -> Misfit | None:
+    """What stands against a mandate of this case; None = nothing.
+
+    SEPA direct debits move euro only, and a mandate given to somebody else is none of this creditor's.
+    """
+    if case.currency != "EUR":
+        reason = f"the case is kept in {case.currency}, and a SEPA direct debit collects euro only"
+        return Misfit(reason, "Ask for another way to pay.", is_identifier=False)
+    own = case.creditor.profile.get("creditor_identifier", "")
+    if own and identifiers.party(own) != identifiers.party(identifier):
+        reason = f"the mandate was given to {identifier}, not to {own}, as the creditor's file has it"
+        remedy = "Correct the identifier here or in the creditor's file."
+        return Misfit(reason, remedy, is_identifier=True)
+    return None
 
 
 def add_mandate(
@@ -82,11 +112,9 @@ def add_mandate(
     Raises
     ------
     BadInput
-        A wrong IBAN or identifier, a signature in the future, a mandate that is there already.
+        A wrong IBAN or identifier, or one of another creditor, a case that is not in euro, a signature in
+        the future, a mandate that is there already.
     """
-    from schwifty import IBAN
-    from schwifty.exceptions import SchwiftyException
-
     from mahnwerk.records import load
 
     case_id, day = case_id_of(book, case), clock.today()
@@ -96,41 +124,55 @@ def add_mandate(
     payload = person.payload
     iban = (iban or payload["iban"]).replace(" ", "").upper()
     holder = name or payload["company"] or f"{payload['first_name']} {payload['last_name']}".strip()
-    try:
-        IBAN(iban)
-    except SchwiftyException as error:
-        raise BadInput(f"case {case}: the IBAN of the mandate is not valid ({error}).", "") from None
-    if not 8 <= len(creditor_identifier) <= 35 or not creditor_identifier.isalnum():
-        raise BadInput(
-            f"{creditor_identifier!r} is no creditor identifier.", "It looks like DE98ZZZ09999999999."
-        )
-    if not 1 <= len(reference) <= 35 or not 1 <= notice_days <= NOTICE_DAYS * 4:
-        raise BadInput("a mandate reference has 1 to 35 characters, its notice 1 to 56 days.", "")
+    identifier = identifiers.compact(creditor_identifier)
+    _check_terms(case, reference, identifier, iban, notice_days)
     if signed_on > day:
         raise BadInput(f"the mandate would be signed in the future ({signed_on}).", "Check the date.")
-    same = DebitMandate.objects.filter(tenant_id=book.tenant_id, ended_on__isnull=True)
+    row = Case.objects.select_related("creditor").get(tenant_id=book.tenant_id, id=case_id)
+    amiss = misfit(row, identifier)
+    if amiss is not None:
+        raise BadInput(f"case {case}: {amiss.reason}.", amiss.remedy)
+    every = DebitMandate.objects.filter(tenant_id=book.tenant_id)
     if (
-        same.filter(case_id=case_id).exists()
-        or DebitMandate.objects.filter(
-            tenant_id=book.tenant_id, creditor_identifier=creditor_identifier, reference=reference
-        ).exists()
+        every.filter(case_id=case_id, ended_on__isnull=True).exists()
+        or every.filter(creditor_identifier=identifier, reference=reference).exists()
     ):
         raise BadInput(f"case {case} has an open mandate, or {reference!r} is taken.", "`mandate end` first.")
     with transaction.atomic():
-        row = mandates.add(
+        made = mandates.add(
             book.tenant_id,
             case_id,
             person.person_id,
             reference=reference,
-            creditor_identifier=creditor_identifier,
+            creditor_identifier=identifier,
             signed_on=signed_on,
             notice_days=notice_days,
             name=holder,
             iban=iban,
             recorded_at=clock.now(),
         )
-        note(book, "mandate_add", on=day, case_id=case_id, detail={"mandate_id": row.id})
-    return row
+        note(book, "mandate_add", on=day, case_id=case_id, detail={"mandate_id": made.id})
+    return made
+
+
+def _check_terms(case: str, reference: str, identifier: str, iban: str, notice_days: int) -> None:
+    """Whether a mandate is written as SEPA wants it."""
+    from schwifty import IBAN
+    from schwifty.exceptions import SchwiftyException
+
+    try:
+        IBAN(iban)
+    except SchwiftyException as error:
+        raise BadInput(f"case {case}: the IBAN of the mandate is not valid ({error}).", "") from None
+    wrong = identifiers.wrong(identifier)
+    if wrong:
+        raise BadInput(f"creditor identifier {identifier!r} {wrong}.", "It looks like DE98ZZZ09999999999.")
+    if not re.fullmatch(REFERENCE, reference) or not 1 <= notice_days <= NOTICE_DAYS * 4:
+        raise BadInput(
+            "a mandate reference has 1 to 35 letters, digits or + ? / : ( ) . , ' -; "
+            "its notice has 1 to 56 days.",
+            "Write it as it stands on the signed mandate.",
+        )
 
 
 def end_mandate(book: OpenBook, case: str, on: dt.date | None = None) -> int:
@@ -165,59 +207,56 @@ def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, 
     return found
 
 
-def is_free(book: OpenBook, target: Target) -> bool:
-    """Whether another attempt at a target may be announced: none before, or the last came back."""
-    last = last_notice(book, target)
-    if last is None:
-        return True
-    order = DebitOrder.objects.filter(tenant_id=book.tenant_id, notice_id=last.id).first()
-    return order is not None and came_back(book, order, target.case_id)
-
-
-def last_notice(book: OpenBook, target: Target) -> DebitNotice | None:
-    """The latest notice about a claim or instalment."""
-    rows = DebitNotice.objects.filter(
-        tenant_id=book.tenant_id, claim_id=target.claim_id, instalment_id=target.instalment_id
-    )
-    return rows.order_by("-attempt").first()
-
-
-def came_back(book: OpenBook, order: DebitOrder, case_id: int) -> bool:
-    """Whether an order was refused or returned, by a status report or by the bank statement."""
-    if order.statuses.exclude(word=DebitStatus.Word.BOOKED).exists():
-        return True
-    returned = Fact.objects.filter(
-        tenant_id=book.tenant_id,
-        case_id=case_id,
-        kind=FactKind.PAYMENT_RETURNED,
-        effective_on__gte=order.collect_on,
-    )
-    voided = Fact.objects.filter(
-        tenant_id=book.tenant_id, case_id=case_id, fact_no__in=returned.values("voids_fact_no")
-    )
-    return voided.filter(amount_cents=order.amount_cents, effective_on__gte=order.collect_on).exists()
-
-
-def announce(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> list[Announced]:
-    """Say what will be collected and when; what is told is recorded and held from dunning until then.
+def announce(
+    book: OpenBook,
+    creditor_key: str,
+    on: dt.date | None = None,
+    *,
+    told_by: str = BY_MESSAGE,
+    cases: Sequence[str] = (),
+) -> list[Announced]:
+    """Decide what will be collected and when, and have the debtors told; until then nobody is dunned for it.
 
     Claims under an open mandate that are due by the collection day, and instalments whose last collection
     came back. The first collection of an instalment needs no notice beside its plan, which names every
-    day and sum. Run again on the same day, it records nothing twice and gives the day's texts again: what
-    was recorded just before a crash still reaches its debtor.
+    day and sum. The next run plans a message of each, and sending sends it at most once. Run again on the
+    same day, it records nothing twice and gives the day's texts again.
+
+    Parameters
+    ----------
+    told_by : message = the run writes; email, post, phone = a person told these texts on this day, also of
+        what a message was to tell and has not
+    cases : only these, by reference; empty = all of the creditor
+
+    Raises
+    ------
+    BadInput, NotFound
+        No way to tell; no such creditor or case.
     """
+    if told_by not in TOLD_BY:
+        raise BadInput(f"{told_by!r} is no way to tell.", f"Use one of {', '.join(TOLD_BY)}.")
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    only = {case_id_of(book, case) for case in cases}
     with transaction.atomic():
         one_at_a_time(creditor)
         known = open_mandates(book, creditor, day)
-        for target in targets(book, known, day):
-            mandate = known[target.case_id]
-            is_first_instalment = target.instalment_id is not None and last_notice(book, target) is None
-            if is_first_instalment or not is_free(book, target):
+        history, found, news = History.of(book, creditor), targets(book, known, day), []
+        for target in found.targets:
+            if only and target.case_id not in only:
                 continue
-            collect_on = target_day(max(target.due_on, day + dt.timedelta(days=mandate.notice_days)))
-            notify(book, target, mandate, notified_on=day, collect_on=collect_on)
-    return [_announced(row, creditor) for row in _told_on(book, creditor, day)]
+            last, mandate = history.last_of(target), known[target.case_id]
+            is_left_to_hand = told_by != BY_MESSAGE and history.is_untold(target, found.told)
+            is_free = history.is_free(target, found.told, day) or is_left_to_hand
+            if (target.instalment_id is not None and last is None) or not is_free:
+                continue
+            if target.instalment_id is not None and history.written.get(target.case_id) == day:
+                continue  # the message of this day told of others; which ones must stay beyond doubt
+            collect_on = in_time(target.due_on, day, mandate.notice_days)
+            news.append(News(target, mandate, day, collect_on, told_by))
+        notify(book, news, history)
+    told = [row for row in _told_on(book, creditor, day) if not only or row.case_id in only]
+    ends = mandates.ibans(book.tenant_id, [row.mandate for row in told])
+    return [_announced(row, creditor, ends.get(row.mandate_id, "")) for row in told]
 
 
 def one_at_a_time(creditor: Creditor) -> None:
@@ -233,53 +272,80 @@ def _told_on(book: OpenBook, creditor: Creditor, day: dt.date) -> Iterable[Debit
         mandate__case__creditor_id=creditor.id,
         mandate__ended_on__isnull=True,
     ).exclude(instalment__isnull=False, attempt=1)
+    same = Q(claim_id=OuterRef("claim_id")) | Q(instalment_id=OuterRef("instalment_id"))
+    later = rows.filter(same, attempt__gt=OuterRef("attempt"))
+    rows = rows.exclude(Exists(later))
     return rows.select_related("mandate", "case", "claim", "instalment").order_by("case_id", "id")
 
 
-def notify(
-    book: OpenBook, target: Target, mandate: DebitMandate, *, notified_on: dt.date, collect_on: dt.date
-) -> DebitNotice:
-    """Record a notice, and keep its claim from being dunned meanwhile."""
-    last = last_notice(book, target)
-    with transaction.atomic():
-        row = DebitNotice.objects.create(
-            tenant_id=book.tenant_id,
-            mandate_id=mandate.id,
-            case_id=target.case_id,
-            claim_id=target.claim_id,
-            instalment_id=target.instalment_id,
-            attempt=last.attempt + 1 if last else 1,
-            amount_cents=target.amount_cents,
-            notified_on=notified_on,
-            collect_on=collect_on,
+@dataclass(frozen=True)
+class News:
+    """What is to be recorded as told about a target."""
+
+    target: Target
+    mandate: DebitMandate
+    notified_on: dt.date
+    collect_on: dt.date
+    told_by: str
+
+
+def notify(book: OpenBook, news: Sequence[News], history: History) -> None:
+    """Record notices, and keep their claims from being dunned meanwhile; the history knows them then."""
+    rows = []
+    for one in news:
+        last = history.last_of(one.target)
+        rows.append(
+            DebitNotice(
+                tenant_id=book.tenant_id,
+                mandate_id=one.mandate.id,
+                case_id=one.target.case_id,
+                claim_id=one.target.claim_id,
+                instalment_id=one.target.instalment_id,
+                attempt=last.attempt + 1 if last else 1,
+                amount_cents=one.target.amount_cents,
+                notified_on=one.notified_on,
+                collect_on=one.collect_on,
+                told_by=one.told_by,
+            )
         )
-        if target.claim_id is not None:
-            about = {"case_id": target.case_id, "claim_id": target.claim_id, "effective_on": notified_on}
-            # We chose the day: until then the debtor may wait, and no interest runs against him.
-            facts = [
-                {
-                    **about,
-                    "kind": kind,
-                    "until_on": until,
-                    "code": HOLD_CODE,
-                    "source_key": f"{name}|{row.id}",
-                }
-                for kind, until, name in (
-                    (FactKind.DEFERRAL_GRANTED, collect_on, "debit-deferral"),
-                    (FactKind.HOLD_SET, collect_on + HOLD_AFTER, "debit-notice"),
-                )
-            ]
+    if not rows:
+        return
+    facts = [fact for row in rows for fact in quiet(row, row.collect_on)]
+    with transaction.atomic():
+        DebitNotice.objects.bulk_create(rows, batch_size=500)
+        if facts:
             fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
-    return row
+    for row in rows:
+        history.add(row)
 
 
-def _announced(notice: DebitNotice, creditor: Creditor) -> Announced:
+def quiet(row: DebitNotice, until: dt.date) -> list[dict[str, Any]]:
+    """We chose the day: until then the debtor may wait, and no interest runs against him.
+
+    Facts of a claim; an instalment is kept quiet by its plan. A later day than the notice's has its own.
+    """
+    if row.claim_id is None:
+        return []
+    about = {"case_id": row.case_id, "claim_id": row.claim_id, "effective_on": row.notified_on}
+    name = f"{row.id}" if until == row.collect_on else f"{row.id}|{until}"
+    return [
+        {**about, "kind": kind, "until_on": last, "code": HOLD_CODE, "source_key": f"{word}|{name}"}
+        for kind, last, word in (
+            (FactKind.DEFERRAL_GRANTED, until, "debit-deferral"),
+            (FactKind.HOLD_SET, until + HOLD_AFTER, "debit-notice"),
+        )
+    ]
+
+
+def _announced(notice: DebitNotice, creditor: Creditor, iban: str) -> Announced:
     mandate, case = notice.mandate, notice.case
     what = f"Rechnung {notice.claim.invoice_number}" if notice.claim else f"Rate {notice.instalment.number}"
     whole, part = divmod(notice.amount_cents, 100)
     text = (
-        f"Wir ziehen {what} über {whole},{part:02d} € am {notice.collect_on:%d.%m.%Y} von Ihrem Konto ein "
-        f"(Gläubiger-ID {mandate.creditor_identifier}, Mandat {mandate.reference}). {creditor.name}"
+        f"Wir ziehen {what} über {whole},{part:02d} € am {notice.collect_on:%d.%m.%Y} von Ihrem Konto "
+        f"(IBAN endet auf {iban[-4:]}) ein. Gläubiger-ID {mandate.creditor_identifier}, Mandat "
+        f"{mandate.reference}. Stimmt etwas nicht oder passt der Tag nicht, sagen Sie uns vorher Bescheid. "
+        f"{creditor.name}"
     )
     return Announced(
         case.case_reference,
@@ -289,12 +355,8 @@ def _announced(notice: DebitNotice, creditor: Creditor) -> Announced:
         mandate.reference,
         mandate.creditor_identifier,
         text,
+        notice.told_by or "",
     )
-
-
-def plan_of(book: OpenBook, plan_id: int) -> InstalmentPlan:
-    """The plan of an instalment."""
-    return InstalmentPlan.objects.get(tenant_id=book.tenant_id, id=plan_id)
 
 
 def lift_holds(book: OpenBook, notices: Iterable[DebitNotice], on: dt.date) -> list[dict[str, Any]]:

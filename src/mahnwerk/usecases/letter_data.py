@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mahnwerk.frames import Channel, ClaimKind, Role
-from mahnwerk.kernel.notices import PLAN_REMINDER
+from mahnwerk.kernel.notices import NO_STEPS
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.letters.model import (
     ATTACHMENT,
@@ -113,8 +113,8 @@ def message_letter(
     Incomplete
         The creditor has no account, address or contact.
     """
-    if measure["step_id"] == PLAN_REMINDER:
-        raise ValueError("a reminder of a plan is written by `plan_letters.reminder`")
+    if measure["step_id"] in NO_STEPS:
+        raise ValueError("what is no step is written by `plan_letters` and `debit_letters`")
     mine = full.of_claims({item["claim_id"] for item in items})
     listed = listed_items(mine, items, procedure, subject_of(creditor), contracts)
     demand = sum(item.open_cents for item in listed)

@@ -15,7 +15,7 @@ from mahnwerk.frames import REJECTS, empty
 from mahnwerk.records import load, mandates
 from mahnwerk.records.models import Case, DebitMandate
 from mahnwerk.usecases import clock
-from mahnwerk.usecases.direct_debits import NOTICE_DAYS
+from mahnwerk.usecases.direct_debits import NOTICE_DAYS, misfit
 from mahnwerk.usecases.opening import OpenBook
 from mahnwerk.usecases.placing import Creditors
 from mahnwerk.usecases.telling import cases_of
@@ -70,6 +70,7 @@ class _Sorter:
 
     today: dt.date
     places: Mapping[int, int]  # row_no → case_id
+    cases: Mapping[int, Case]
     persons: Mapping[int, load.PersonOfCase]
     same: Mapping[tuple[str, str], DebitMandate]  # by creditor identifier and reference
     ibans: Mapping[int, str]
@@ -97,6 +98,13 @@ class _Sorter:
         return cls(
             today=clock.today(),
             places=places,
+            cases={
+                one.id: one
+                for some in _blocks(case_ids)
+                for one in Case.objects.filter(tenant_id=book.tenant_id, id__in=some).select_related(
+                    "creditor"
+                )
+            },
             persons=load.persons(book.tenant_id, case_ids),
             same=same,
             ibans=mandates.ibans(book.tenant_id, list(same.values())),
@@ -125,6 +133,10 @@ class _Sorter:
             return "iban", "missing", "is empty, and no account of the person is known", "Fill in the IBAN."
         if row["signed_on"] > self.today:
             return "signed_on", "mandate", "the mandate would be signed in the future", "Correct the day."
+        amiss = misfit(self.cases[case_id], row["creditor_identifier"])
+        if amiss is not None:
+            column = "creditor_identifier" if amiss.is_identifier else "customer_number"
+            return column, "mandate", amiss.reason, amiss.remedy
         kept = self.same.get((row["creditor_identifier"], row["reference"]))
         if kept is not None:
             return self._again(row, kept, case_id, iban)

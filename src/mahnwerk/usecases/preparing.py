@@ -18,15 +18,24 @@ from mahnwerk.kernel import permits
 from mahnwerk.kernel.costs import split_cents
 from mahnwerk.kernel.daily_run import Decided, decide
 from mahnwerk.kernel.message_fees import LUMP_SUM_RULE
-from mahnwerk.kernel.notices import PLAN_REMINDER
+from mahnwerk.kernel.notices import DEBIT_NOTICE, PLAN_REMINDER
 from mahnwerk.kernel.procedures import Procedure
 from mahnwerk.law import Laws, load_laws
 from mahnwerk.letters.model import Letter, LetterError, Rendered
 from mahnwerk.records import crypto, load
 from mahnwerk.records.models import Case, Message, PayLink
-from mahnwerk.usecases import envelopes, letter_data, letter_links, plan_letters, procedures, rendering
+from mahnwerk.usecases import (
+    debit_letters,
+    envelopes,
+    letter_data,
+    letter_links,
+    plan_letters,
+    procedures,
+    rendering,
+)
 from mahnwerk.usecases.accounts import Account, accounts
 from mahnwerk.usecases.channels import Channels
+from mahnwerk.usecases.debit_letters import Mandates
 from mahnwerk.usecases.letter_data import Incomplete
 from mahnwerk.usecases.letter_links import LetterLinks
 from mahnwerk.usecases.opening import OpenBook
@@ -147,6 +156,7 @@ class _Workshop:
     cases: Mapping[int, Mapping[str, Any]]
     references: Mapping[int, str]
     contracts: Mapping[int, dt.date]
+    mandates: Mandates
 
     @classmethod
     def open(cls, opened: OpenBook, on: dt.date, message_ids: Sequence[int], channels: Channels) -> _Workshop:
@@ -169,6 +179,9 @@ class _Workshop:
             cases={row["case_id"]: row for row in cases.cases.iter_rows(named=True)},
             references=dict(Case.objects.filter(id__in=case_ids).values_list("id", "rf_reference")),
             contracts=load.contract_dates(opened.tenant_id, case_ids),
+            mandates=Mandates.of(
+                opened.tenant_id, [one.case_id for one in messages if one.step_id == DEBIT_NOTICE]
+            ),
         )
 
     def ask(self, message: Message) -> _Wanted | Refusal:
@@ -210,7 +223,19 @@ class _Workshop:
             links.url_of(wanted.message.case_id),
         )
         try:
-            if wanted.measure["step_id"] == PLAN_REMINDER:
+            if wanted.measure["step_id"] == DEBIT_NOTICE:
+                content = debit_letters.notice(
+                    self.mandates,
+                    self.decided.debits.wanted,
+                    wanted.items,
+                    account,
+                    self.on,
+                    self.book,
+                    case,
+                    wanted.measure,
+                    *known,
+                )
+            elif wanted.measure["step_id"] == PLAN_REMINDER:
                 content = plan_letters.reminder(
                     account, self.on, self.book, self.decided, case, wanted.measure, *known
                 )

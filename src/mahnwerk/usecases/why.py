@@ -13,7 +13,7 @@ from mahnwerk.frames import Book, FactKind, HeldReason
 from mahnwerk.kernel import permit_rules, permits
 from mahnwerk.kernel.daily_run import Decided
 from mahnwerk.kernel.discounts import in_force
-from mahnwerk.kernel.notices import PLAN_REMINDER
+from mahnwerk.kernel.notices import DEBIT_NOTICE, PLAN_REMINDER
 from mahnwerk.kernel.promises import not_kept
 from mahnwerk.law import load_laws
 from mahnwerk.records import load
@@ -156,6 +156,10 @@ def _decision(loaded: Book, result: Decided) -> dict[str, Any]:
 def _step_meaning(row: Mapping[str, Any]) -> str:
     if row["step_id"] == PLAN_REMINDER:
         return f"An instalment was missed: a friendly reminder, no dunning, is due by {row['channel']}."
+    if row["step_id"] == DEBIT_NOTICE:
+        return (
+            f"A direct debit on {row['pay_by']:%d.%m.%Y} is to be announced by {row['channel']}; no dunning."
+        )
     return f"Step {row['step_id']} (level {row['level']}) is due by {row['channel']}."
 
 

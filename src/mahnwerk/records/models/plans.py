@@ -133,7 +133,14 @@ class DebitMandate(models.Model):
 
 
 class DebitNotice(models.Model):
-    """The debtor was told what will be collected and when. `target` is a claim or an instalment."""
+    """What will be collected and when, of a claim or an instalment, and by what the debtor is told so."""
+
+    class ToldBy(models.TextChoices):
+        MESSAGE = "message"  # the run writes; it counts once that message left
+        PLAN = "plan"  # the plan named day and sum
+        EMAIL = "email"  # by hand, on the day of the notice
+        POST = "post"
+        PHONE = "phone"
 
     id = IdField()
     tenant = link("records.Tenant")
@@ -145,6 +152,9 @@ class DebitNotice(models.Model):
     amount_cents = models.BigIntegerField()
     notified_on = models.DateField()
     collect_on = models.DateField()
+    told_by = models.CharField(
+        max_length=10, choices=ToldBy.choices, null=True
+    )  # null: told, on record before
 
     class Meta:
         db_table = "debit_notices"
