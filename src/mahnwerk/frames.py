@@ -314,8 +314,7 @@ DEBITS: Final[Schema] = {
     "collect_on": pl.Date,  # not before that day
     "notice_days": pl.Int32,  # days between telling and collecting, as agreed
 }
-"""Direct debits of which a message must tell the debtor: the latest of a claim or instalment, not collected
-yet, under a mandate that runs."""
+"""Direct debits to be told of: the latest of a claim or instalment, not collected, its mandate running."""
 
 # --- what comes in from files -----------------------------------------------------------------
 
