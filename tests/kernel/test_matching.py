@@ -316,6 +316,7 @@ def test_several_invoices_written_short(text: str, ids: list[int]) -> None:
     ("text", "cents", "verdict"),
     [
         ("RE-1001", 5000, "booked"),  # a part, and nothing else it could be
+        ("RE-1001 Rate 1", 5000, "booked"),  # glued together it were a number of another invoice
         ("RE-1001", 10003, "proposed"),  # what RE-1003 costs
         ("RE-1001 RE-1009", 20000, "proposed"),  # two are named, one is not known
         ("RE-1001", 30000, "proposed"),  # too much, while more is open

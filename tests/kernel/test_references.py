@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from mahnwerk.kernel.references import distances, forms, likeness, tokens, with_slips
+from mahnwerk.kernel.references import distances, forms, likeness, tokens, with_slips, without
 
 
 def test_forms_drop_what_tells_nothing_apart() -> None:
@@ -35,3 +35,10 @@ def test_distance_counts_a_swap_once() -> None:
 def test_the_head_of_a_numbering_scheme_makes_nobody_alike() -> None:
     assert likeness("INV100000000099999", ["INV100000000012345"]) < 0.7
     assert likeness("IN V100000000012345", ["INV100000000012345"]) > 0.8
+
+
+def test_an_own_reference_is_taken_out_where_it_stands_apart_from_other_numbers() -> None:
+    assert without("LL-7001 Rate 1", ["LL7001"]).split() == ["Rate", "1"]
+    assert without("RE 2026/0035 und 0036", ["RE20260035"]).split() == ["und", "0036"]
+    for text in ("7001 1", "1 7001", "RE70012"):  # may be a longer number, torn or glued
+        assert without(text, ["7001"]) == text

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mahnwerk.kernel.matching_pairs import EXACT, SHORT, TWO_SLIPS
 from mahnwerk.kernel.names import similarity, words
-from mahnwerk.kernel.references import forms, number_of, shape, tokens
+from mahnwerk.kernel.references import forms, number_of, shape, tokens, without
 
 COMMON_AMOUNT: Final = 3
 """From so many open claims of one amount on, the amount confirms nothing."""
@@ -209,7 +209,7 @@ class Board:
         own = {form for claim in claims for reference in claim.references for form in forms(reference)}
         return any(
             token not in own and number_of(token) <= self.schemes.get(shape(token), -1)
-            for token in tokens(payment.text)
+            for token in tokens(without(payment.text, own))
         )
 
     def owes_it_elsewhere(self, payment: Payment, claim: OpenClaim) -> bool:

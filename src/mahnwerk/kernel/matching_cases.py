@@ -11,8 +11,9 @@ from typing import Final
 import polars as pl
 
 from mahnwerk.kernel.matching_board import ALIKE_SURE, Board, Group, OpenClaim, Payment
+from mahnwerk.kernel.matching_lists import names_in_short
 from mahnwerk.kernel.matching_pairs import AMOUNT, EXACT, PAIRS
-from mahnwerk.kernel.references import compact, numbers, tokens
+from mahnwerk.kernel.references import compact, tokens
 
 CASE_REFERENCE_MIN: Final = 6
 ALIKE_CASE: Final = 0.6
@@ -109,7 +110,7 @@ def part_payments(board: Board) -> None:
     """A claim named as written, paid in part or too much, by a payer who is known or alike.
 
     A question where the text or the sum may mean something else: a number that may be another invoice's, a
-    claim that costs just what was paid, too much while more is open or more numbers are named.
+    claim that costs just what was paid, too much while more is open or named in short.
     """
     for payment in board.open_payments():
         named = board.open_pairs(payment.payment_id, EXACT)
@@ -134,15 +135,8 @@ def _may_mean_else(board: Board, payment: Payment, claims: list[OpenClaim], *, i
     return (
         board.may_name_another(payment, claims)
         or any(board.fit([claim], payment.amount_cents, payment.value_on) for claim in mine)
-        or (is_more and (len(mine) > len(claims) or names_more(payment.text, claims)))
+        or (is_more and (len(mine) > len(claims) or bool(names_in_short(payment.text, claims))))
     )
-
-
-def names_more(text: str, claims: list[OpenClaim]) -> bool:
-    """Numbers stand in the text besides the claims' references and a day."""
-    digits = {piece for claim in claims for reference in claim.references for piece in numbers(reference)}
-    glued = {"".join(numbers(reference)) for claim in claims for reference in claim.references}
-    return any(piece not in digits | glued for piece in numbers(text))
 
 
 def _group(payment: Payment, claims: list[OpenClaim], reasons: tuple[str, ...], sure: bool) -> Group:

@@ -6,7 +6,7 @@ Only where one of them stands in the text in full: it tells whose invoices are m
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mahnwerk.kernel.matching_board import Board, Group, OpenClaim, Payment
 from mahnwerk.kernel.matching_pairs import SHORT
@@ -38,8 +38,7 @@ def written_short(board: Board) -> None:
 
 def _listed(board: Board, payment: Payment, named: Sequence[OpenClaim]) -> list[OpenClaim]:
     """The claims named in full, and those of the debtor that the short forms behind them mean."""
-    lasts = {last for claim in named for last in _lasts(claim)}
-    meant = {number for last in lasts for number in expanded(payment.text, last)}
+    meant = names_in_short(payment.text, named)
     ends = sorted(_key(claim) for claim in named) if _RANGE.search(payment.text) else []
     return [
         claim
@@ -52,6 +51,12 @@ def _listed(board: Board, payment: Payment, named: Sequence[OpenClaim]) -> list[
             or (len(ends) == 2 and ends[0][0] == ends[1][0] and ends[0] < _key(claim) < ends[1])
         )
     ]
+
+
+def names_in_short(text: str, named: Iterable[OpenClaim]) -> set[str]:
+    """The last digits of further invoices that stand in short form behind one of these claims."""
+    lasts = {last for claim in named for last in _lasts(claim)}
+    return {number for last in lasts for number in expanded(text, last)}
 
 
 def _lasts(claim: OpenClaim) -> set[str]:

@@ -53,14 +53,17 @@ def shape(reference: str) -> str:
     return _DIGIT.sub("9", compact(reference))
 
 
-def numbers(text: str) -> list[str]:
-    """The runs of digits in a text, without those of a day."""
-    return _NUMBER.findall(_DAY.sub(" ", text))
-
-
 def number_of(reference: str) -> int:
     """All its digits as one number (the last 18)."""
     return int("".join(_NUMBER.findall(reference))[-18:] or 0)
+
+
+def without(text: str, own: Iterable[str]) -> str:
+    """A text without these spellings where they stand apart from other numbers, which nothing then joins."""
+    for form in own:
+        spelling = r"[\W_]*".join(form)
+        text = re.sub(rf"(?<![A-Z0-9])(?<!\d\W){spelling}(?![A-Z0-9]|\W+\d)", " ", text, flags=re.IGNORECASE)
+    return text
 
 
 def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:
