@@ -89,6 +89,19 @@ def _no_keys_left() -> Iterator[None]:
     tenancy._tenant.set(None)
 
 
+@pytest.fixture(autouse=True)
+def _same_databases() -> Iterator[None]:
+    """A test that opened a book of its own gives the run's databases back: at the end these are dropped."""
+    from django.db import connections
+
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in ("default", "keys")}
+    yield
+    for alias, name in names.items():
+        if connections[alias].settings_dict["NAME"] != name:
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+
+
 @pytest.fixture(scope="session")
 def _app_role(django_db_setup: None, django_db_blocker: Any) -> str:
     """PostgreSQL: the role an installation works as, for all that follows in a test's transaction."""
@@ -140,13 +153,10 @@ def real_book(tmp_path: Path, django_db_blocker: Any) -> Iterator[Callable[[str]
         pytest.skip("a book in a folder of its own is a SQLite book")
     from mahnwerk.records.book import open_book
 
-    before = {alias: connections[alias].settings_dict["NAME"] for alias in ("default", "keys")}
     folder, environment = settings.BOOK, os.environ.get("MAHNWERK_BOOK")
     with django_db_blocker.unblock():
         yield lambda name: open_book(tmp_path / name)
-        for alias, name in before.items():
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = name
+        connections.close_all()
     settings.BOOK = folder
     if environment is not None:
         os.environ["MAHNWERK_BOOK"] = environment
