@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import combinations
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mahnwerk.kernel import matching_weak
 from mahnwerk.kernel.matching import KNOWN_PAYERS, OPEN_CLAIMS, OPTIONAL, PAYMENTS, MatchSettings, propose
+from mahnwerk.kernel.matching_board import Tolerance
 
 
 def claims(*rows: tuple[int, int, int, str, str]) -> pl.DataFrame:
@@ -336,3 +340,27 @@ def test_too_much_is_a_credit_unless_more_numbers_are_named(text: str, verdict: 
     settings = MatchSettings(books_part_payments=True)
     found = propose(payments((1, 20000, text, "Brandt")), ROW, settings=settings)
     assert answer(found) == [([1], [2001], verdict)]
+
+
+@given(st.lists(st.integers(1, 60), max_size=7), st.lists(st.integers(2, 150), max_size=3), st.data())
+def test_payments_that_add_up_are_those_that_trying_every_choice_finds(
+    paid: list[int], owed: list[int], data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.sets(st.sampled_from(range(3))), min_size=len(paid), max_size=len(paid)))
+    mates = [SimpleNamespace(payment_id=place, amount_cents=cents) for place, cents in enumerate(paid)]
+    board = SimpleNamespace(
+        claims={claim_id: SimpleNamespace(open_cents=cents) for claim_id, cents in enumerate(owed)},
+        tolerance=Tolerance(50, 3),
+        open_pairs=lambda payment_id, _: {
+            claim_id: 1 for claim_id in names[payment_id] if claim_id < len(owed)
+        },
+    )
+    expected = {
+        (width, places, claim_id)
+        for width in (2, 3, 4)
+        for places in combinations(range(len(paid)), width)
+        for claim_id, cents in enumerate(owed)
+        if any(claim_id in names[place] for place in places)
+        and -2 <= cents - sum(paid[place] for place in places) <= 3
+    }
+    assert matching_weak._sums(board, mates) == expected  # type: ignore[arg-type]

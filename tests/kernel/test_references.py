@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mahnwerk.kernel.references import distances, forms, likeness, tokens, with_slips, without
 
@@ -42,3 +46,14 @@ def test_an_own_reference_is_taken_out_where_it_stands_apart_from_other_numbers(
     assert without("RE 2026/0035 und 0036", ["RE20260035"]).split() == ["und", "0036"]
     for text in ("7001 1", "1 7001", "RE70012"):  # may be a longer number, torn or glued
         assert without(text, ["7001"]) == text
+
+
+def by_pattern(text: str, form: str) -> str:
+    """What `without` does with one form, said as one pattern."""
+    spelling = r"[\W_]*".join(form)
+    return re.sub(rf"(?i:(?<![A-Z0-9])(?<!\d\W){spelling}(?![A-Z0-9]|\W+\d))", " ", text)
+
+
+@given(st.text(alphabet="rRe17- _/ü.", max_size=30), st.text(alphabet="RE17", min_size=1, max_size=5))
+def test_taking_out_a_reference_word_by_word_is_the_same_as_sign_by_sign(text: str, form: str) -> None:
+    assert without(text, [form]) == by_pattern(text, form)

@@ -251,7 +251,7 @@ def test_a_payer_whose_money_is_leaving_is_not_erased_yet(book: OpenBook, bank: 
     case_id = Case.objects.get(creditor__key="shop").id
     from mahnwerk.records import bank as bank_records
 
-    bank_records.learn(book.tenant_id, entry.payer_id, case_id, is_confirmed=True, at=clock.now())
+    bank_records.learn(book.tenant_id, [(entry.payer_id, case_id)], is_confirmed=True, at=clock.now())
     made = entry_refunds.order(book, 1, on=DAY)
     assert erasing_money.find(book, [case_id], []).is_waiting
     entry_refunds.cancel_any(book, made.end_to_end_id, DAY)

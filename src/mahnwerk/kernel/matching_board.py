@@ -80,8 +80,12 @@ class Tolerance:
 
     def covers(self, owed: int, paid: int) -> bool:
         """Paid in full, or short by a bank charge or a rounding; one or two cents over are rounding."""
-        short = owed - paid
-        return -2 <= short <= max(self.cents, owed * self.ppm // 1_000_000)
+        least, most = self.bounds(owed)
+        return least <= paid <= most
+
+    def bounds(self, owed: int) -> tuple[int, int]:
+        """The least and the most that pays a sum in full."""
+        return owed - max(self.cents, owed * self.ppm // 1_000_000), owed + 2
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from mahnwerk.kernel.matching_board import ALIKE_SURE, COMMON_AMOUNT, Board, Group, OpenClaim, Payment
@@ -11,6 +12,8 @@ from mahnwerk.kernel.references import likeness
 
 STRENGTH = {EXACT: 0.3, SHORT: 0.2, ONE_SLIP: 0.12, TWO_SLIPS: 0.05}
 """What a reference adds to a proposal; one as written is worth a question whatever the amount."""
+MATES_MAX = 40
+"""More payments of one name that nothing explains are no instalments of one claim."""
 LIKENESS_CERTAIN = 0.72
 """With the exact amount, unique in its currency, this much of a reference is no accident."""
 
@@ -79,28 +82,35 @@ def _several_payments(board: Board, hinted: set[int]) -> Iterator[Group]:
         if payment.payment_id not in board.done_payments and payment.payment_id not in hinted:
             by_payer.setdefault((payment.name, payment.currency), []).append(payment)
     for mates in by_payer.values():
-        for width in (2, 3, 4):
-            if len(mates) > 40:
-                continue
-            for chosen in combinations(mates, width):
-                ids = tuple(sorted(p.payment_id for p in chosen))
-                if taken & set(ids):
-                    continue
-                claim = _named_together(board, chosen)
-                if claim:
-                    taken.update(ids)
-                    board.done_claims.add(claim.claim_id)
-                    yield Group(ids, (claim.claim_id,), ("payments_add_up", "reference_damaged"), 0.8, False)
+        if len(mates) > MATES_MAX:
+            continue
+        for _, places, claim_id in sorted(_sums(board, mates)):
+            ids = tuple(sorted(mates[place].payment_id for place in places))
+            if taken.isdisjoint(ids) and claim_id not in board.done_claims:
+                taken.update(ids)
+                board.done_claims.add(claim_id)
+                yield Group(ids, (claim_id,), ("payments_add_up", "reference_damaged"), 0.8, False)
 
 
-def _named_together(board: Board, chosen: tuple[Payment, ...]) -> OpenClaim | None:
-    total = sum(p.amount_cents for p in chosen)
-    candidates = {claim_id for p in chosen for claim_id in board.open_pairs(p.payment_id, TWO_SLIPS)}
-    for claim_id in sorted(candidates):
-        claim = board.claims[claim_id]
-        if board.tolerance.covers(claim.open_cents, total):
-            return claim
-    return None
+def _sums(board: Board, mates: Sequence[Payment]) -> set[tuple[int, tuple[int, ...], int]]:
+    """(how many, their places, claim id) of two to four mates that add up to a claim one of them names."""
+    amounts = sorted((mate.amount_cents, place) for place, mate in enumerate(mates))
+    found = set()
+    for naming, mate in enumerate(mates):
+        others = [place for place in range(len(mates)) if place != naming]
+        for claim_id in board.open_pairs(mate.payment_id, TWO_SLIPS):
+            least, most = board.tolerance.bounds(board.claims[claim_id].open_cents)
+            for width in (2, 3, 4):
+                for between in combinations(others, width - 2):
+                    so_far = mate.amount_cents + sum(mates[place].amount_cents for place in between)
+                    start = bisect_left(amounts, (least - so_far, -1))
+                    for cents, last in amounts[start:]:
+                        if so_far + cents > most:
+                            break
+                        places = {naming, *between, last}
+                        if len(places) == width:
+                            found.add((width, tuple(sorted(places)), claim_id))
+    return found
 
 
 def _single(board: Board, payment: Payment) -> Group:

@@ -9,7 +9,7 @@ each (every slip of one sign meets there), and whoever meets is compared sign by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import polars as pl
 from rapidfuzz import fuzz, process
@@ -24,6 +24,10 @@ TOKENS_MAX = 60
 """A payer's text has at most 140 signs by SEPA; more tokens than this are noise."""
 
 _WORD = re.compile(r"[A-Z0-9]+")
+_RUN = re.compile(r"[A-Za-z0-9]+")
+_GAP = re.compile(r"[\W_]*")
+_DIGIT_APART = re.compile(r"\d\W")
+_NUMBER_NEXT = re.compile(r"\W+\d")
 _DAY = re.compile(r"\b[0-3]?\d\.[01]?\d\.(?:20)?\d\d\b")
 _NUMBER = re.compile(r"[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
@@ -60,10 +64,37 @@ def number_of(reference: str) -> int:
 
 def without(text: str, own: Iterable[str]) -> str:
     """A text without these spellings where they stand apart from other numbers, which nothing then joins."""
-    for form in own:
-        spelling = r"[\W_]*".join(form)
-        text = re.sub(rf"(?<![A-Z0-9])(?<!\d\W){spelling}(?![A-Z0-9]|\W+\d)", " ", text, flags=re.IGNORECASE)
-    return text
+    wanted = frozenset(own)
+    longest = max(map(len, wanted), default=0)
+    runs = list(_RUN.finditer(text))
+    kept, place, at = [], 0, 0
+    while at < len(runs):
+        found = _spelled(text, runs, at, wanted, longest)
+        if found is None:
+            at += 1
+            continue
+        kept.append(text[place : runs[at].start()])
+        place, at = runs[found].end(), found + 1
+    return " ".join([*kept, text[place:]])
+
+
+def _spelled(
+    text: str, runs: Sequence[re.Match[str]], first: int, wanted: Collection[str], longest: int
+) -> int | None:
+    """The last of the runs that, from `first` on, spell the longest wanted form; None = they spell none."""
+    before = text[max(0, runs[first].start() - 2) : runs[first].start()]
+    if _DIGIT_APART.fullmatch(before):
+        return None
+    found, spelled = None, ""
+    for last in range(first, len(runs)):
+        if last > first and not _GAP.fullmatch(text, runs[last - 1].end(), runs[last].start()):
+            break
+        spelled += runs[last][0].upper()
+        if len(spelled) > longest:
+            break
+        if spelled in wanted and not _NUMBER_NEXT.match(text, runs[last].end()):
+            found = last
+    return found
 
 
 def tokens(text: str, lengths: frozenset[int] = frozenset()) -> list[str]:

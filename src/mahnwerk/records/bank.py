@@ -3,8 +3,10 @@
 ensure_account(tenant_id, account, creditor_id, *, at) -> account_id
 record_statement(tenant_id, account_id, head, entries, *, at) -> Recorded
 lock(tenant_id, entry_ids) -> bool                              whether all are open still
+lock_open(tenant_id, rows) -> {entry_id}                        those that are, with what they say now
 settle(tenant_id, entry_id, state, **columns) -> bool          compare and swap out of the open states
-learn(tenant_id, payer_id, case_id, *, is_confirmed, at)
+settle_all(tenant_id, frame) -> bool                            the same for rows that are locked
+learn(tenant_id, pairs, *, is_confirmed, at)
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import transaction
+import polars as pl
+from django.db import connection, transaction
 from django.db.models import Max, Q
 
-from mahnwerk.records import crypto, persons, tenancy
+from mahnwerk.records import bulk, crypto, persons, tenancy
 from mahnwerk.records.models import (
     BankAccount,
     BankEntry,
@@ -29,6 +32,7 @@ from mahnwerk.records.models import (
     BlindIndex,
     EntryState,
     KnownPayer,
+    MatchProposal,
     Payer,
     Tenant,
 )
@@ -40,6 +44,7 @@ TEXTS: Final = (
 """Personal data of an entry, in its encrypted payload; missing is ""."""
 OPEN: Final = (EntryState.NEW, EntryState.PROPOSED, EntryState.SUSPENSE)
 CHAIN_MAX: Final = 20
+IDS_AT_ONCE: Final = 500
 _SIGN = re.compile(r"[^A-Z0-9]")
 
 
@@ -339,6 +344,27 @@ def lock(tenant_id: int, entry_ids: Sequence[int]) -> bool:
     return all(state in OPEN for state in states)
 
 
+def lock_open(tenant_id: int, rows: Sequence[BankEntry]) -> set[int]:
+    """Keep entries to ourselves until the transaction ends; the ids of those that are open still.
+
+    State, reason and hold of the rows are read anew.
+    """
+    by_id = {row.id: row for row in rows}
+    wanted = sorted(by_id)
+    still = set()
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        found = BankEntry.objects.select_for_update().filter(
+            tenant_id=tenant_id, id__in=wanted[start : start + IDS_AT_ONCE]
+        )
+        for values in found.order_by("id").values("id", "state", "reason", "hold_case_id", "hold_fact_no"):
+            row = by_id[values.pop("id")]
+            for name, value in values.items():
+                setattr(row, name, value)
+            if row.state in OPEN:
+                still.add(row.id)
+    return still
+
+
 def settle(tenant_id: int, entry_id: int, state: EntryState, **columns: Any) -> bool:
     """Move an entry out of the open states; False if somebody else did before. Call it with its facts."""
     return bool(
@@ -348,16 +374,57 @@ def settle(tenant_id: int, entry_id: int, state: EntryState, **columns: Any) -> 
     )
 
 
-def learn(tenant_id: int, payer_id: int, case_id: int, *, is_confirmed: bool, at: datetime) -> None:
-    """Remember that this payer pays for this case."""
-    row, made = KnownPayer.objects.get_or_create(
-        tenant_id=tenant_id,
-        payer_id=payer_id,
-        case_id=case_id,
-        defaults={"is_confirmed": is_confirmed, "recorded_at": at},
+def settle_all(tenant_id: int, frame: pl.DataFrame) -> bool:
+    """Set columns of open entries, in the transaction that locked them; False if one was open no more.
+
+    Parameters
+    ----------
+    frame : id, state and other columns of bank_entries
+    """
+    keyed = frame.with_columns(pl.lit(tenant_id).alias("tenant_id"))
+    states = ", ".join(f"'{state.value}'" for state in OPEN)
+    changed = bulk.update_frame(
+        connection, "bank_entries", keyed, ["tenant_id", "id"], only_if=f"bank_entries.state IN ({states})"
     )
-    if not made and is_confirmed and not row.is_confirmed:
-        KnownPayer.objects.filter(id=row.id).update(is_confirmed=True)
+    return changed == frame.height
+
+
+def keep_holds(tenant_id: int, rows: Sequence[BankEntry]) -> None:
+    """Write down which fact holds which case for these entries."""
+    frame = pl.DataFrame(
+        [(tenant_id, row.id, row.hold_case_id, row.hold_fact_no) for row in rows],
+        schema={
+            "tenant_id": pl.Int64, "id": pl.Int64, "hold_case_id": pl.Int64, "hold_fact_no": pl.Int32
+        },
+        orient="row",
+    )  # fmt: skip
+    bulk.update_frame(connection, "bank_entries", frame, ["tenant_id", "id"])
+
+
+def learn(tenant_id: int, pairs: Iterable[tuple[int, int]], *, is_confirmed: bool, at: datetime) -> None:
+    """Remember that these payers pay for these cases: (payer id, case id)."""
+    distinct = list(dict.fromkeys(pairs))
+    KnownPayer.objects.bulk_create(
+        [
+            KnownPayer(
+                tenant_id=tenant_id, payer_id=payer, case_id=case, is_confirmed=is_confirmed, recorded_at=at
+            )
+            for payer, case in distinct
+        ],
+        batch_size=IDS_AT_ONCE,
+        ignore_conflicts=True,
+    )
+    for payer, case in distinct if is_confirmed else ():
+        KnownPayer.objects.filter(
+            tenant_id=tenant_id, payer_id=payer, case_id=case, is_confirmed=False
+        ).update(is_confirmed=True)
+
+
+def drop_proposals(tenant_id: int, entry_ids: Sequence[int]) -> None:
+    """Forget what was proposed for these entries."""
+    for start in range(0, len(entry_ids), IDS_AT_ONCE):
+        part = entry_ids[start : start + IDS_AT_ONCE]
+        MatchProposal.objects.filter(tenant_id=tenant_id, entry_id__in=part).delete()
 
 
 def forget_texts(tenant_id: int, row: BankEntry) -> None:

@@ -78,6 +78,18 @@ def entries(
     ]
 
 
+def states(tenant_id: int, entry_ids: Sequence[int]) -> dict[int, str]:
+    """entry id → state."""
+    condition, parameters = bulk.ids_filter(connection, "id", entry_ids)
+    frame = bulk.read_frame(
+        connection,
+        {"id": ("id", pl.Int64), "state": ("state", pl.String)},
+        f"bank_entries WHERE tenant_id = %s AND {condition}",
+        [tenant_id, *parameters],
+    )
+    return dict(frame.iter_rows())
+
+
 def known_payers(tenant_id: int, tokens: Collection[str]) -> pl.DataFrame:
     """Which of these payers (tokens in hexadecimal) pay for which cases: learnt, or the debtors themselves.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +13,11 @@ from django.db import transaction
 from mahnwerk.kernel import matching
 from mahnwerk.records import bank, bank_read
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, EntryState, MatchProposal
+from mahnwerk.records.models import BankEntry, EntryState
 from mahnwerk.usecases import bank_outgoing, bank_returns, clock, provider_balances, refund_files
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.bank_booking import Booking, book_payment, hold
+from mahnwerk.usecases.bank_asking import Question, ask
+from mahnwerk.usecases.bank_booking import Booking, book_payments
 from mahnwerk.usecases.bank_claims import Candidates, candidates, with_names
 from mahnwerk.usecases.debit_credits import Credits
 from mahnwerk.usecases.opening import OpenBook
@@ -41,7 +42,7 @@ class MatchSummary:
 def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     """Look at every entry that is new, proposed or in suspense; running it again changes nothing.
 
-    Each entry is settled in a transaction of its own, so a run that is cut off goes on where it was.
+    Entries are settled some hundred at a time, so a run that is cut off goes on where it was.
 
     Parameters
     ----------
@@ -59,51 +60,61 @@ def match_open(book: OpenBook, *, on: dt.date | None = None) -> MatchSummary:
     taken = [entry for entry in rows if credits.take(book, entry)]
     known = {entry.row.id for entry in taken}
     rows = [entry for entry in rows if entry.row.id not in known]
-    money = [entry for entry in rows if not _is_sorted_out(book, entry, summary)]
+    money = _sorted(book, rows, summary)
     if money:
         newest = max(entry.row.value_on for entry in money)
         day = on or min(newest, max(clock.today(), newest - dt.timedelta(days=7)))
         for creditor_id in dict.fromkeys(entry.creditor_id for entry in money):
-            _match(book, day, creditor_id, [e for e in money if e.creditor_id == creditor_id], summary)
+            _match(book, day, creditor_id, [e for e in money if e.creditor_id == creditor_id])
     # Returns last: the payment that came back may stand in the same file.
     for entry in rows:
         if entry.row.amount_cents < 0 and entry.row.kind in BACK:
             bank_returns.take_back(book, entry)
     bank_outgoing.explain(book)
-    left = {r.entry_no: r.state for r in BankEntry.objects.filter(
-        tenant_id=book.tenant_id, id__in=[entry.row.id for entry in (*rows, *taken)])}  # fmt: skip
-    summary.ignored += sum(left[entry.row.entry_no] == EntryState.IGNORED for entry in taken)
+    left = bank_read.states(book.tenant_id, [entry.row.id for entry in (*rows, *taken)])
+    summary.ignored += sum(left[entry.row.id] == EntryState.IGNORED for entry in taken)
     summary.proposed = sum(state == EntryState.PROPOSED for state in left.values())
     summary.suspense = sum(state == EntryState.SUSPENSE for state in left.values())
     backs = [e for e in rows if e.row.amount_cents < 0 and e.row.kind in BACK]
-    summary.returned = sum(left[e.row.entry_no] == EntryState.BOOKED for e in backs)
+    summary.returned = sum(left[e.row.id] == EntryState.BOOKED for e in backs)
     summary.booked = sum(state == EntryState.BOOKED for state in left.values()) - summary.returned
     if summary.booked or summary.returned:
         note(book, "bank_match", detail={"booked": summary.booked, "returned": summary.returned})
     return summary
 
 
-def _is_sorted_out(book: OpenBook, entry: EntryRow, summary: MatchSummary) -> bool:
-    """Entries that no claim is looked for: money we paid, charges and interest of the bank, nought."""
-    row = entry.row
-    if row.amount_cents < 0 and row.kind in BACK:
-        return True
+def _sorted(book: OpenBook, rows: Sequence[EntryRow], summary: MatchSummary) -> list[EntryRow]:
+    """The entries that pay a claim, perhaps; what the bank itself says is something else is settled."""
+    money, explained, waiting = [], [], []
+    for entry in rows:
+        row = entry.row
+        if row.kind in BACK and row.amount_cents > 0:
+            if refund_files.came_back(book, entry) or bank_outgoing.came_back(book, entry):
+                summary.ignored += 1
+            else:
+                waiting.append(Question(entry, "own_payment_came_back", None))
+        elif (what := _explained(row)) is not None:
+            explained.append((row.id, what[0].value, what[1]))
+        elif row.amount_cents > 0:
+            money.append(entry)
+    found = pl.DataFrame(
+        explained, schema={"id": pl.Int64, "state": pl.String, "reason": pl.String}, orient="row"
+    )
+    with transaction.atomic():
+        bank.settle_all(book.tenant_id, found)
+    summary.outgoing += found.filter(state=EntryState.OUTGOING.value).height
+    summary.ignored += found.filter(state=EntryState.IGNORED.value).height
+    ask(book, waiting)
+    return money
+
+
+def _explained(row: BankEntry) -> tuple[EntryState, str] | None:
+    """State and reason of an entry that no claim is looked for: money we paid, charges, interest, nought."""
     if row.amount_cents < 0:
-        bank.settle(book.tenant_id, row.id, EntryState.OUTGOING)
-        summary.outgoing += 1
-        return True
-    if row.amount_cents == 0 or row.kind in ("interest", "charge"):
-        reason = "no_amount" if row.amount_cents == 0 else "bank_interest"
-        bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason=reason)
-        summary.ignored += 1
-        return True
-    if row.kind in BACK:
-        if refund_files.came_back(book, entry) or bank_outgoing.came_back(book, entry):
-            summary.ignored += 1
-        else:
-            _wait(book, entry, "own_payment_came_back", None)
-        return True
-    return False
+        return None if row.kind in BACK else (EntryState.OUTGOING, row.reason)
+    if row.amount_cents == 0:
+        return EntryState.IGNORED, "no_amount"
+    return (EntryState.IGNORED, "bank_interest") if row.kind in ("interest", "charge") else None
 
 
 def payments_of(rows: Iterable[EntryRow]) -> pl.DataFrame:
@@ -130,26 +141,20 @@ def payments_of(rows: Iterable[EntryRow]) -> pl.DataFrame:
     )
 
 
-def _match(
-    book: OpenBook, on: dt.date, creditor_id: int | None, rows: Sequence[EntryRow], summary: MatchSummary
-) -> None:
+def _match(book: OpenBook, on: dt.date, creditor_id: int | None, rows: Sequence[EntryRow]) -> None:
     payments = payments_of(rows)
     known = bank_read.known_payers(book.tenant_id, payments["iban"].to_list())
     found = candidates(book, on, creditor_id)
     case_of = _case_of(found)
     by_id = {entry.row.id: entry for entry in rows}
-    matches = matching.propose(
-        payments, with_names(book, found.open, payments, known), known, settings=SETTINGS
-    )
-    unsure = []
-    for match in matches.iter_rows(named=True):
-        if match["verdict"] != "booked" or not _book(book, match, by_id, case_of):
-            unsure.append(match)
-    settled = _settled_matches(book, found, payments, known, unsure)
-    for match in unsure:
-        single = settled.get(match["payment_ids"][0]) if len(match["payment_ids"]) == 1 else None
-        if single is None or not _book(book, single, by_id, case_of):
-            _ask(book, match, by_id, case_of, known)
+    open_claims = with_names(book, found.open, payments, known)
+    matches = matching.propose(payments, open_claims, known, settings=SETTINGS)
+    unsure = _book(book, list(matches.iter_rows(named=True)), by_id, case_of)
+    again = _settled_matches(book, found, payments, known, unsure)
+    single = [match["payment_ids"][0] for match in unsure if len(match["payment_ids"]) == 1]
+    _book(book, [again[payment] for payment in single if payment in again], by_id, case_of)
+    # What was booked just now is open no more, so nothing is asked about it.
+    ask(book, list(_questions(unsure, by_id, case_of, known)))
 
 
 def _settled_matches(
@@ -179,21 +184,32 @@ def _case_of(found: Candidates) -> dict[int, int]:
 
 
 def _book(
-    book: OpenBook, match: Mapping[str, Any], by_id: Mapping[int, EntryRow], case_of: Mapping[int, int]
-) -> bool:
+    book: OpenBook,
+    matches: Sequence[Mapping[str, Any]],
+    by_id: Mapping[int, EntryRow],
+    case_of: Mapping[int, int],
+) -> list[Mapping[str, Any]]:
+    """Book what is certain; the matches that are not, and those that somebody else was faster with."""
+    tried = [(match, _booking(match, by_id, case_of)) for match in matches]
+    done = iter(book_payments(book, [booking for _, booking in tried if booking is not None]))
+    return [match for match, booking in tried if booking is None or not next(done)]
+
+
+def _booking(
+    match: Mapping[str, Any], by_id: Mapping[int, EntryRow], case_of: Mapping[int, int]
+) -> Booking | None:
     cases = {case_of[claim_id] for claim_id in match["claim_ids"]}
     entries = [by_id[payment_id] for payment_id in match["payment_ids"]]
-    if len(cases) != 1 or any(_is_rejected(entry, match["claim_ids"]) for entry in entries):
-        return False
-    return book_payment(
-        book,
-        Booking(
-            entries=entries,
-            case_id=cases.pop(),
-            claim_ids=match["claim_ids"],
-            designated="case_named" not in match["reasons"],
-            takes_discount="discount_taken" in match["reasons"],
-        ),
+    if match["verdict"] != "booked" or len(cases) != 1:
+        return None
+    if any(_is_rejected(entry, match["claim_ids"]) for entry in entries):
+        return None
+    return Booking(
+        entries=entries,
+        case_id=cases.pop(),
+        claim_ids=match["claim_ids"],
+        designated="case_named" not in match["reasons"],
+        takes_discount="discount_taken" in match["reasons"],
     )
 
 
@@ -201,44 +217,28 @@ def _is_rejected(entry: EntryRow, claim_ids: Sequence[int]) -> bool:
     return sorted(claim_ids) in [sorted(ids) for ids in entry.row.rejected_claim_ids]
 
 
-def _ask(
-    book: OpenBook,
-    match: Mapping[str, Any],
+def _questions(
+    matches: Sequence[Mapping[str, Any]],
     by_id: Mapping[int, EntryRow],
     case_of: Mapping[int, int],
     known: pl.DataFrame,
-) -> None:
-    """Keep the proposal, or the question without one; hold the debtor it may concern."""
-    for payment_id in match["payment_ids"]:
-        entry = by_id[payment_id]
-        if not match["claim_ids"] or _is_rejected(entry, match["claim_ids"]):
-            payers = known.filter(pl.col("iban") == entry.payer_token)["debtor_id"].unique().to_list()
-            _wait(book, entry, "nothing_fits", payers[0] if len(payers) == 1 else None)
-            continue
-        case_id = case_of[match["claim_ids"][0]]
-        with transaction.atomic():
-            if not bank.settle(
-                book.tenant_id, entry.row.id, EntryState.PROPOSED, reason=match["reasons"][0][:40]
-            ):
+) -> Iterator[Question]:
+    """What to ask about each payment; the debtor it may concern is held."""
+    cases_of = dict(known.group_by("iban").agg(pl.col("debtor_id").unique()).iter_rows())
+    for match in matches:
+        for payment_id in match["payment_ids"]:
+            entry = by_id[payment_id]
+            if not match["claim_ids"] or _is_rejected(entry, match["claim_ids"]):
+                cases = cases_of.get(entry.payer_token, [])
+                yield Question(entry, "nothing_fits", cases[0] if len(cases) == 1 else None)
                 continue
-            MatchProposal.objects.update_or_create(
-                tenant_id=book.tenant_id,
-                entry_id=entry.row.id,
-                defaults={
-                    "case_id": case_id,
-                    "claim_ids": match["claim_ids"],
-                    "entry_ids": match["payment_ids"],
-                    "reasons": match["reasons"],
-                    "confidence_ppm": match["confidence_ppm"],
-                    "runner_up_claim_ids": match["runner_up"],
-                    "recorded_at": clock.now(),
-                },
-            )
-            hold(book, entry.row, case_id)
-
-
-def _wait(book: OpenBook, entry: EntryRow, reason: str, case_id: int | None) -> None:
-    with transaction.atomic():
-        if bank.settle(book.tenant_id, entry.row.id, EntryState.SUSPENSE, reason=reason):
-            MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).delete()
-            hold(book, entry.row, case_id)
+            case_id = case_of[match["claim_ids"][0]]
+            proposal = {
+                "case_id": case_id,
+                "claim_ids": match["claim_ids"],
+                "entry_ids": match["payment_ids"],
+                "reasons": match["reasons"],
+                "confidence_ppm": match["confidence_ppm"],
+                "runner_up_claim_ids": match["runner_up"],
+            }
+            yield Question(entry, match["reasons"][0][:40], case_id, proposal)
