@@ -101,6 +101,15 @@ def measure_import(database: Database, rows: int) -> dict[str, Any]:
     return {"seconds": seconds, "peak_mb": peak}
 
 
+def measure_bank(database: Database, entries: int) -> dict[str, Any]:
+    """Import a bank statement through the command, into a book with twice as many claims."""
+    book, environment = database.new_book()
+    sizes = ["--entries", str(entries), "--claims", str(2 * entries)]
+    _, _, result = call("benchmarks.bank_import", *sizes, environment=environment)
+    shutil.rmtree(book, ignore_errors=True)
+    return result
+
+
 def measure_days(database: Database, claims: int) -> list[tuple[str, dict[str, Any]]]:
     """The first day, the next day and the bare cost of one book."""
     book, environment = database.new_book()
@@ -164,6 +173,8 @@ def all_figures(
         try:
             imports = [measure_import(database, 100_000) for _ in range(repeats)]
             rows.append(("import of 100,000 claims (CSV)", kind, medians(imports), "8 s"))
+            banked = [measure_bank(database, 100_000)]
+            rows.append(("bank file of 100,000 entries, 200,000 claims", kind, medians(banked), ""))
             for size in sizes:
                 runs = [measure_days(database, size) for _ in range(repeats if size <= 100_000 else 1)]
                 for index, (label, _) in enumerate(runs[0]):

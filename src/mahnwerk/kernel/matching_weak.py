@@ -95,7 +95,7 @@ def _several_payments(board: Board, hinted: set[int]) -> Iterator[Group]:
 def _sums(board: Board, mates: Sequence[Payment]) -> set[tuple[int, tuple[int, ...], int]]:
     """(how many, their places, claim id) of two to four mates that add up to a claim one of them names."""
     amounts = sorted((mate.amount_cents, place) for place, mate in enumerate(mates))
-    found = set()
+    found: set[tuple[int, tuple[int, ...], int]] = set()
     for naming, mate in enumerate(mates):
         others = [place for place in range(len(mates)) if place != naming]
         for claim_id in board.open_pairs(mate.payment_id, TWO_SLIPS):

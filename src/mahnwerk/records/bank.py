@@ -17,14 +17,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 from django.db import connection, transaction
 from django.db.models import Max, Q
 
-from mahnwerk.records import bulk, crypto, persons, tenancy
+from mahnwerk.records import bulk, crypto, ids, persons, tenancy
 from mahnwerk.records.models import (
     BankAccount,
     BankEntry,
@@ -110,10 +110,15 @@ def ensure_payers(tenant_id: int, tokens: Sequence[bytes], *, at: datetime) -> d
     for start in range(0, len(wanted), 500):
         rows = Payer.objects.filter(tenant_id=tenant_id, token__in=wanted[start : start + 500])
         found.update({bytes(token): int(payer_id) for token, payer_id in rows.values_list("token", "id")})
-    made = [Payer(tenant_id=tenant_id, token=token, recorded_at=at) for token in wanted if token not in found]
-    persons.new_keys(tenant_id, [row.id for row in made])
-    Payer.objects.bulk_create(made, batch_size=500)
-    return found | {bytes(row.token): int(row.id) for row in made}
+    fresh = [token for token in wanted if token not in found]
+    made = pl.DataFrame({"token": fresh}, schema={"token": pl.Binary}).with_columns(
+        ids.new_ids(len(fresh)),
+        tenant_id=pl.lit(tenant_id),
+        recorded_at=pl.lit(at.astimezone(UTC).replace(tzinfo=None)),
+    )
+    persons.new_keys(tenant_id, made["id"].to_list())
+    bulk.insert_frame(connection, "payers", made)
+    return found | dict(made.select("token", "id").iter_rows())
 
 
 def _aad(tenant_id: int, entry_key: bytes) -> bytes:
@@ -271,35 +276,59 @@ def _insert(
 ) -> None:
     last = BankEntry.objects.filter(tenant_id=tenant_id).aggregate(last=Max("entry_no"))["last"] or 0
     keys = crypto.person_keys(tenant_id, {payer_id for *_, payer_id in rows})
-    made = []
-    for number, (entry, content, entry_key, payer_id) in enumerate(rows, last + 1):
+    made: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    for entry, content, entry_key, payer_id in rows:
         if payer_id not in keys:
             raise crypto.Erased("the payer of an entry was erased; this movement was in the book before.")
         plain = json.dumps({name: entry[name] for name in TEXTS if entry[name]}, ensure_ascii=False)
-        made.append(
-            BankEntry(
-                tenant_id=tenant_id,
-                account_id=account_id,
-                statement_id=statement_id,
-                payer_id=payer_id,
-                batch_id=batch_id,
-                entry_no=number,
-                entry_key=entry_key,
-                content_key=content,
-                payload=crypto.encrypt(keys[payer_id], plain.encode(), _aad(tenant_id, entry_key)),
-                reference_token=_token(tenant_id, "end to end", entry["end_to_end_id"]),
-                mandate_token=_token(tenant_id, "mandate", entry["mandate_id"]),
-                recorded_at=at,
-                **{name: entry[name] for name in _COLUMNS},
-            )
-        )
-    BankEntry.objects.bulk_create(made, batch_size=200)
+        columns = {
+            **{name: entry[name] for name in _TOLD},
+            "payer_id": payer_id,
+            "entry_key": entry_key,
+            "content_key": content,
+            "payload": crypto.encrypt(keys[payer_id], plain.encode(), _aad(tenant_id, entry_key)),
+            "reference_token": _token(tenant_id, "end to end", entry["end_to_end_id"]),
+            "mandate_token": _token(tenant_id, "mandate", entry["mandate_id"]),
+        }
+        for name, value in columns.items():
+            made[name].append(value)
+    same = {
+        "tenant_id": tenant_id,
+        "account_id": account_id,
+        "statement_id": statement_id,
+        "batch_id": batch_id,
+        "state": EntryState.NEW.value,
+        "reason": "",
+        "rejected_claim_ids": "[]",
+        "recorded_at": at.astimezone(UTC).replace(tzinfo=None),
+    }
+    frame = pl.DataFrame(made, schema=_COLUMNS).with_columns(
+        ids.new_ids(len(rows)),
+        (pl.int_range(pl.len()) + last + 1).alias("entry_no"),
+        **{name: pl.lit(value) for name, value in same.items()},
+    )
+    bulk.insert_frame(connection, "bank_entries", frame)
 
 
-_COLUMNS: Final = (
-    "booked_on", "value_on", "amount_cents", "currency", "kind", "return_reason", "charges_cents",
-    "original_cents",
-)  # fmt: skip
+_TOLD: Final = {
+    "booked_on": pl.Date,
+    "value_on": pl.Date,
+    "amount_cents": pl.Int64,
+    "currency": pl.String,
+    "kind": pl.String,
+    "return_reason": pl.String,
+    "charges_cents": pl.Int64,
+    "original_cents": pl.Int64,
+}
+_COLUMNS: Final = {
+    **_TOLD,
+    "payer_id": pl.Int64,
+    "entry_key": pl.Binary,
+    "content_key": pl.Binary,
+    "payload": pl.Binary,
+    "reference_token": pl.Binary,
+    "mandate_token": pl.Binary,
+}
 
 
 def _token(tenant_id: int, kind: str, text: str) -> bytes | None:
