@@ -530,3 +530,7 @@ def test_what_next_and_whom_to_ask_stay_on_the_first_page_of_plans_and_debits(
         }
         assert said[language][why == "debit"] in " ".join(pages[0].split())
         assert len(pages[1].split("\n")) > count
+        for twin in (rendered.text, rendered.html):  # an e-mail has no next page
+            words = " ".join(twin.split())
+            assert "nächsten Seite" not in words and "next page" not in words
+            assert ("weiter unten." if language == "de" else "below.") in words

@@ -35,7 +35,7 @@ STYLE: Final = (
     ".sum{font-size:2.125rem;font-weight:600;line-height:1.2}.sum,.code{font-variant-numeric:tabular-nums}"
     ".ref{white-space:nowrap}"
     ".quiet{font-size:1rem;color:var(--quiet);margin-top:.5rem}"
-    "ul{list-style:none;margin:0;padding:0}a{color:var(--accent);display:inline-block;padding:.6rem 0}"
+    "ul{list-style:none;margin:0;padding:0}a{color:var(--accent);display:inline-block;padding:.65rem 0}"
     "header{text-align:right}header,footer{font-size:1rem}footer{color:var(--quiet);margin-top:2rem}"
     "button{font:inherit;font-weight:600;width:100%;padding:.8rem 1.4rem;background:var(--accent);"
     "color:var(--on);border:2px solid transparent;border-radius:.5rem;cursor:pointer}"
@@ -88,7 +88,7 @@ WORDS: Final = {
         "amount": "Amount on {}",
         "about": "What for",
         "case": "Our reference {}. Our letter lists all that belongs to it.",
-        "agency": "Claim of {}.",
+        "agency": "A claim of {}.",
         "assignee": "{} has assigned the claim to us.",
         "button": "Continue to payment",
         "where": "You pay on the page of {}. Nothing is charged before. We do not tell your name there.",
@@ -115,7 +115,7 @@ WORDS: Final = {
         "Our letter also says how to pay by bank transfer and how to reach us.",
         "broken": "Something went wrong on our side. Nothing was charged. Please try again later.",
         "back": "Back to the payment",
-        "provided": "Provider of this page",
+        "provided": "Responsible for this page",
         "vat_id": "VAT ID {}",
         "other": "Diese Seite auf Deutsch",
     },

@@ -58,6 +58,7 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         box=_box(context),
         front=front,
         items_note=context.one("items/apart") if apart else "",
+        items_note_plain=context.one("items/below") if apart else "",
         sections=_sections(context),
         pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
         pay_url=clean(letter.pay_url),
