@@ -191,6 +191,11 @@ def test_it_says_who_offers_the_page_with_address_and_register(world: World) -> 
             "Anbieter dieser Seite: shop GmbH Gärtnerweg 4 04103 Leipzig HRB 1234 <b> USt-IdNr. DE136695976"
         )
         assert " ".join(page.text("footer").split()) == said
+    notice = "https://lindenhof.example/datenschutz"
+    for told, shown in ((notice, [notice]), ("javascript:alert(1)", [])):
+        Creditor.objects.update(profile={**PROFILE, "privacy": told})
+        _, page = read(f"/pay/{world.link()}")
+        assert [way["href"] for way in page.all("a")[3:]] == shown
 
 
 def test_where_the_provider_is_away_the_account_is_told_with_the_amount_and_the_creditor(

@@ -81,6 +81,7 @@ WORDS: Final = {
         "back": "Zurück zur Zahlung",
         "provided": "Anbieter dieser Seite",
         "vat_id": "USt-IdNr. {}",
+        "privacy": "Datenschutz",
         "other": "This page in English",
     },
     "en": {
@@ -117,6 +118,7 @@ WORDS: Final = {
         "back": "Back to the payment",
         "provided": "Responsible for this page",
         "vat_id": "VAT ID {}",
+        "privacy": "Privacy",
         "other": "Diese Seite auf Deutsch",
     },
 }
@@ -295,7 +297,10 @@ def _provider(page: PayPage, language: str) -> SafeString:
     told = [payee.name, *payee.address_lines, payee.register]
     told += [words["vat_id"].format(payee.vat_id)] if payee.vat_id else []
     lines = format_html_join(SafeString("<br>"), "{}", ((clean(line),) for line in told if line))
-    return format_html("<footer>{}:<br>{}</footer>", words["provided"], lines)
+    notice = SafeString("")
+    if payee.privacy.startswith("https://"):
+        notice = format_html('<br><a href="{}">{}</a>', payee.privacy, words["privacy"])
+    return format_html("<footer>{}:<br>{}{}</footer>", words["provided"], lines, notice)
 
 
 def _is_reachable(payee: Payee) -> bool:

@@ -81,6 +81,7 @@ class Context:
             "demanding": letter.is_demanding,
             "disputed": letter.disputed_cents > 0,
             "phone": bool(sender.phone.strip()),
+            "privacy": bool(sender.privacy.strip()),
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
             "person": bool(sender.contact_person.strip()),

@@ -64,7 +64,7 @@ class Payee:
 
     `client`: whose claim it is or was, where an agency or an assignee asks (`role`); else who runs the
     marketplace. `address_lines`, `register`, `vat_id`:
-    what a page on the web must tell of who offers it (§ 5 DDG).
+    what a page on the web must tell of who offers it (§ 5 DDG). `privacy`: address of the privacy notice.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Payee:
     address_lines: tuple[str, ...]
     register: str
     vat_id: str
+    privacy: str
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def _payee(case: Case) -> Payee:
         role=Role(case.role),
         address_lines=tuple(line for line in (text("address_extra"), text("street"), town) if line),
         vat_id=creditor.vat_id,
-        **{name: text(name) for name in ("contact_person", "phone", "email", "hours", "register")},
+        **{name: text(name) for name in ("contact_person", "phone", "email", "hours", "register", "privacy")},
     )
 
 
