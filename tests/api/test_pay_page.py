@@ -14,6 +14,7 @@ from tests.api.web_servers import web_server
 from tests.gateways.provider_server import Simulator
 from tests.usecases.provider_worlds import World, make_world, set_environment
 
+from mahnwerk.frames import Role
 from mahnwerk.records.models import Case, Creditor, PayLink, PaymentIntent
 from mahnwerk.usecases import clock, facts, letter_links, provider_links
 
@@ -85,7 +86,8 @@ def test_it_says_who_asks_for_what_where_else_to_pay_and_whom_to_call(world: Wor
     assert "DE02 1203 0000 0000 2020 51" in text
     assert case.rf_reference in text.replace(" ", "")
     assert "sagen Sie es uns, bevor Sie zahlen" in text and "Mara Lind" in text and "Mo–Fr 9–16 Uhr" in text
-    assert [link["href"] for link in page.all("a")] == ["tel:+493415550123", "mailto:konto@lindenhof.example"]
+    own = [f"/pay/{world.link()}?lang=en", "tel:+493415550123", "mailto:konto@lindenhof.example"]
+    assert [link["href"] for link in page.all("a")] == own
     assert "Seite von Stripe" in text
     assert len(answer.content) < 6_000
 
@@ -143,10 +145,71 @@ def test_an_agencys_page_says_whose_claim_it_is_and_names_stay_text(world: World
     bad = '<script>alert(1)</script> & "Söhne"'
     profile = {**PROFILE, "client": {"name": bad}, "phone": '"><b>', "email": '"onclick="x'}
     Creditor.objects.update(name=bad, profile=profile)
+    Case.objects.update(role=Role.AGENCY)
     answer, page = read(f"/pay/{world.link()}")
     assert f"Forderung von {bad}." in page.text("main") and page.text("h1") == f"Zahlung an {bad}"
     assert b"<script" not in answer.content and b"<b>" not in answer.content
-    assert all(set(link) == {"href"} for link in page.all("a"))
+    assert all(set(link) <= {"href", "lang", "hreflang"} for link in page.all("a"))
+
+
+def test_an_assignees_page_names_the_first_creditor_and_a_sellers_no_other(world: World) -> None:
+    Creditor.objects.update(profile={**PROFILE, "client": {"name": "Werkbank GmbH"}})
+    link = world.link()
+    for role, said in (
+        (Role.AGENCY, "Forderung von Werkbank GmbH."),
+        (Role.ASSIGNEE, "Werkbank GmbH hat uns die Forderung abgetreten."),
+        (Role.MARKETPLACE, ""),
+        (Role.OWN, ""),
+    ):
+        Case.objects.update(role=role)
+        text = read(f"/pay/{link}")[1].text("main")
+        assert said in text and ("Werkbank" in text) == bool(said)
+
+
+def test_the_reader_can_choose_the_other_language_and_stays_in_it(world: World) -> None:
+    link = world.link()
+    for path in (f"/pay/{link}", f"/pay/{link}/done"):
+        _, german = read(path)
+        way = german.all("a")[0]
+        assert way == {"href": f"/pay/{link}?lang=en", "lang": "en", "hreflang": "en"}
+        assert german.text("header") == "This page in English"
+    _, english = read(f"/pay/{link}?lang=en")
+    assert english.all("html")[0]["lang"] == "en" and english.text("h1") == "Payment to shop GmbH"
+    assert english.all("form")[0]["action"] == f"/pay/{link}?lang=en"
+    assert english.all("a")[0]["href"] == f"/pay/{link}" and english.text("header").endswith("Deutsch")
+    assert read(f"/pay/{link}/cancelled?lang=en")[1].text("h1") == "Payment cancelled"
+    assert read("/pay/x?lang=en")[1].text("h1") == "Link not found"
+    assert read(f"/pay/{link}?lang=<b>")[1].all("html")[0]["lang"] == "de"
+
+
+def test_it_says_who_offers_the_page_with_address_and_register(world: World) -> None:
+    told = {"street": "Gärtnerweg 4", "postcode": "04103", "city": "Leipzig", "register": "HRB 1234 <b>"}
+    Creditor.objects.update(profile={**PROFILE, **told}, vat_id="DE136695976")
+    for path in (f"/pay/{world.link()}", f"/pay/{world.link()}/done"):
+        _, page = read(path)
+        said = (
+            "Anbieter dieser Seite: shop GmbH Gärtnerweg 4 04103 Leipzig HRB 1234 <b> USt-IdNr. DE136695976"
+        )
+        assert " ".join(page.text("footer").split()) == said
+    notice = "https://lindenhof.example/datenschutz"
+    for told, shown in ((notice, [notice]), ("javascript:alert(1)", [])):
+        Creditor.objects.update(profile={**PROFILE, "privacy": told})
+        _, page = read(f"/pay/{world.link()}")
+        assert [way["href"] for way in page.all("a")[3:]] == shown
+
+
+def test_where_the_provider_is_away_the_account_is_told_with_the_amount_and_the_creditor(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(link: str) -> str:
+        raise provider_links.NotPayable("away", "Try again.")
+
+    monkeypatch.setattr(provider_links, "checkout_url", away)
+    answer = Client().post(f"/pay/{world.link()}?lang=en")
+    page = Elements(answer.content.decode())
+    assert answer.status_code == 503 and page.text("h1") == "Not possible right now"
+    assert re.search(r"Amount\s+€2\d\d\.\d\d\s+Payee\s+shop GmbH\s+IBAN\s+DE02", page.text("main"))
+    assert re.search(r"Mara Lind\s+shop GmbH", page.text("main"))
 
 
 def test_looking_changes_nothing(world: World) -> None:

@@ -143,6 +143,7 @@ def test_an_announcement_of_a_direct_debit_says_everything_a_debtor_must_know(pa
 
 def test_an_announcement_of_a_direct_debit_asks_for_no_transfer() -> None:
     rendered = render(samples.debit_notice())
+    assert "genug Geld auf dem Konto" in " ".join(rendered.text.split())
     for words in ("überweisen", "GiroCode", "Verzug", "Bitte zahlen", "Mahnung nach"):
         assert words not in rendered.text
     assert "…" in rendered.text and "DE02" not in rendered.text

@@ -485,4 +485,7 @@ def test_a_plans_reminder_says_why_the_instalment_is_missing(
     place = ("de", "en").index(language)
     assert said[place] in text
     assert asked[place] in text
+    told = ("Ohne neue Ankündigung buchen wir sie nicht noch einmal ab", "without a new announcement")[place]
+    assert (told in text) == (why == "returned")
+    assert ("Erst wenn später zwei volle Raten fehlen", "Only if two full instalments")[place] in text
     assert ("vielleicht ist es nur" in text or "slipped your mind" in text) == (why == "not_paid")

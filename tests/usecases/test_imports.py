@@ -149,6 +149,27 @@ registration:
 """
 
 
+def test_an_agency_without_a_privacy_notice_is_warned_and_with_one_its_letters_name_it(
+    opened: Any, folder: Path
+) -> None:
+    from mahnwerk.records.models import Creditor
+
+    creditor = folder / "kiosk.yaml"
+    text = creditor.read_text(encoding="utf-8").replace("role: own\n", AGENCY)
+    creditor.write_text(text, encoding="utf-8")
+    assert any(told.startswith("privacy is missing") for told in warned_of(opened, creditor))
+    creditor.write_text(f"{text}\nprivacy: https://kiosk.example/datenschutz\n", encoding="utf-8")
+    assert not any(told.startswith("privacy") for told in warned_of(opened, creditor))
+    assert Creditor.objects.get().profile["privacy"] == "https://kiosk.example/datenschutz"
+
+
+def warned_of(opened: Any, file: Path) -> list[str]:
+    """What the reading of a creditor's file warns of."""
+    from mahnwerk.usecases import creditors
+
+    return list(creditors.add_file(opened, file)[0].warnings)
+
+
 def test_an_agency_must_know_the_date_of_each_contract(opened: Any, folder: Path) -> None:
     """§ 13a Abs. 1 Nr. 2 RDG: it stands in the first letter; the invoice's date does not do."""
     from mahnwerk.gateways.files import FileGateway

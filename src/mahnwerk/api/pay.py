@@ -23,14 +23,21 @@ WAIT_SECONDS: Final = 60
 """When to try again while the provider does not answer."""
 
 
+def _chosen(request: HttpRequest) -> str:
+    return str(request.GET.get("lang", ""))
+
+
 def _asked_for(request: HttpRequest) -> str:
-    """The first language of ours that the browser names, where no link says which."""
+    """The language chosen on the page, else the first of ours that the browser names."""
+    if (chosen := _chosen(request)) in WORDS:
+        return chosen
     wished = (part.strip()[:2] for part in request.headers.get("Accept-Language", "").lower().split(","))
     return next((language for language in wished if language in WORDS), "de")
 
 
-def _show(page: PayPage) -> HttpResponse:
-    return offer(page) if page.state == "open" else message(page.state, 200, language_of(page), page)
+def _show(page: PayPage, request: HttpRequest) -> HttpResponse:
+    language = language_of(page, _chosen(request))
+    return offer(page, language) if page.state == "open" else message(page.state, 200, language, page)
 
 
 def _wait(request: HttpRequest, link: str, word: str, status: int, seconds: int) -> HttpResponse:
@@ -40,8 +47,10 @@ def _wait(request: HttpRequest, link: str, word: str, status: int, seconds: int)
     except Refused:
         return message(word, status, _asked_for(request), wait_seconds=seconds)
     if page.state != "open":
-        return _show(page)
-    return message(word, status, language_of(page), page, is_open=True, wait_seconds=seconds)
+        return _show(page, request)
+    return message(
+        word, status, language_of(page, _chosen(request)), page, is_open=True, wait_seconds=seconds
+    )
 
 
 @csrf_exempt  # no cookie, no session: see the docstring of the module
@@ -50,7 +59,7 @@ def pay(request: HttpRequest, link: str) -> HttpResponse:
     """The page, and the button."""
     try:
         if request.method != "POST":
-            return _show(provider_links.page(link))
+            return _show(provider_links.page(link), request)
         url = provider_links.checkout_url(link)
     except NotFound:
         return message("unknown", 404, _asked_for(request))
@@ -60,7 +69,7 @@ def pay(request: HttpRequest, link: str) -> HttpResponse:
         return (
             _wait(request, link, "later", 503, WAIT_SECONDS)
             if refusal.remedy
-            else _show(provider_links.page(link))
+            else _show(provider_links.page(link), request)
         )
     except Refused:
         return _wait(request, link, "later", 503, WAIT_SECONDS)
@@ -75,10 +84,11 @@ def returned(request: HttpRequest, link: str, key: str) -> HttpResponse:
         page = provider_links.page(link)
     except NotFound:
         return message("unknown", 404, _asked_for(request))
+    language = language_of(page, _chosen(request))
     if word is None:
-        return message("unknown", 404, language_of(page))
+        return message("unknown", 404, language)
     is_open = word == "cancelled" and page.state == "open"
-    return message(word, 200, language_of(page), page, is_open=is_open)
+    return message(word, 200, language, page, is_open=is_open)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

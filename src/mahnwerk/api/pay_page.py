@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from mahnwerk.frames import Role
 from mahnwerk.letters.formatting import clean, day_short, money
 from mahnwerk.letters.reference import spaced
 from mahnwerk.usecases import letter_links
@@ -34,7 +35,8 @@ STYLE: Final = (
     ".sum{font-size:2.125rem;font-weight:600;line-height:1.2}.sum,.code{font-variant-numeric:tabular-nums}"
     ".ref{white-space:nowrap}"
     ".quiet{font-size:1rem;color:var(--quiet);margin-top:.5rem}"
-    "ul{list-style:none;margin:0;padding:0}a{color:var(--accent);display:inline-block;padding:.5rem 0}"
+    "ul{list-style:none;margin:0;padding:0}a{color:var(--accent);display:inline-block;padding:.65rem 0}"
+    "header{text-align:right}header,footer{font-size:1rem}footer{color:var(--quiet);margin-top:2rem}"
     "button{font:inherit;font-weight:600;width:100%;padding:.8rem 1.4rem;background:var(--accent);"
     "color:var(--on);border:2px solid transparent;border-radius:.5rem;cursor:pointer}"
     "a:focus-visible,button:focus-visible{outline:3px solid var(--ink);outline-offset:3px}"
@@ -46,22 +48,27 @@ WORDS: Final = {
         "title": "Zahlung an {}",
         "amount": "Betrag am {}",
         "about": "Wofür",
-        "case": "Vorgang {}. Was alles dazugehört, steht in unserem Schreiben.",
-        "client": "Forderung von {}.",
+        "case": "Aktenzeichen {}. Was alles dazugehört, steht in unserem Schreiben.",
+        "agency": "Forderung von {}.",
+        "assignee": "{} hat uns die Forderung abgetreten.",
         "button": "Weiter zur Zahlung",
-        "where": "Sie bezahlen auf der Seite von {}. Vorher wird nichts abgebucht.",
+        "where": "Sie bezahlen auf der Seite von {}. Vorher wird nichts abgebucht. "
+        "Ihren Namen nennen wir dort nicht.",
         "transfer": "Lieber überweisen?",
+        "sum": "Betrag",
         "holder": "Empfänger",
         "purpose": "Verwendungszweck",
         "contact": "Stimmt etwas nicht?",
         "tell": "Sie haben schon bezahlt, sind nicht einverstanden oder können gerade nicht zahlen? "
         "Bitte sagen Sie es uns, bevor Sie zahlen, und nennen Sie {}.",
-        "reach": "Fragen? Bitte nennen Sie {}.",
+        "questions": "Fragen?",
+        "reach": "Bitte nennen Sie {}, wenn Sie anrufen oder schreiben.",
         "letter": "Wie Sie uns erreichen, steht in unserem Schreiben.",
         "settled": "Hier ist nichts mehr zu zahlen. Danke.",
         "paused": "Hier ist zurzeit nichts zu zahlen.",
         "processing": "Eine Zahlung ist unterwegs. Sie brauchen nichts weiter zu tun.",
-        "done": "Danke. Sobald der Zahlungsdienst die Zahlung bestätigt, ist sie verbucht.",
+        "done": "Sobald der Zahlungsdienst Ihre Zahlung bestätigt, tragen wir sie bei uns ein. "
+        "Sie brauchen nichts weiter zu tun.",
         "cancelled": "Die Zahlung wurde abgebrochen. Es wurde nichts abgebucht.",
         "later": "Der Zahlungsdienst antwortet gerade nicht. Es wurde nichts abgebucht. "
         "Bitte versuchen Sie es gleich noch einmal.",
@@ -72,27 +79,35 @@ WORDS: Final = {
         "broken": "Bei uns ist etwas schiefgegangen. Es wurde nichts abgebucht. "
         "Bitte versuchen Sie es später noch einmal.",
         "back": "Zurück zur Zahlung",
+        "provided": "Anbieter dieser Seite",
+        "vat_id": "USt-IdNr. {}",
+        "privacy": "Datenschutz",
+        "other": "This page in English",
     },
     "en": {
         "title": "Payment to {}",
         "amount": "Amount on {}",
         "about": "What for",
-        "case": "Case {}. Our letter lists all that belongs to it.",
-        "client": "Claim of {}.",
+        "case": "Our reference {}. Our letter lists all that belongs to it.",
+        "agency": "A claim of {}.",
+        "assignee": "{} has assigned the claim to us.",
         "button": "Continue to payment",
-        "where": "You pay on the page of {}. Nothing is charged before.",
+        "where": "You pay on the page of {}. Nothing is charged before. We do not tell your name there.",
         "transfer": "Rather pay by bank transfer?",
+        "sum": "Amount",
         "holder": "Payee",
         "purpose": "Reference",
         "contact": "Is something wrong?",
         "tell": "You have paid already, do not agree or cannot pay at the moment? "
         "Please tell us before you pay, and name {}.",
-        "reach": "Questions? Please name {}.",
+        "questions": "Questions?",
+        "reach": "Please name {} when you call or write.",
         "letter": "Our letter says how to reach us.",
         "settled": "There is nothing left to pay here. Thank you.",
         "paused": "There is nothing to pay here at present.",
         "processing": "A payment is under way. There is nothing more to do.",
-        "done": "Thank you. The payment is booked as soon as the payment service confirms it.",
+        "done": "We enter your payment as soon as the payment service confirms it. "
+        "There is nothing more to do.",
         "cancelled": "The payment was cancelled. Nothing was charged.",
         "later": "The payment service does not answer at the moment. Nothing was charged. "
         "Please try again shortly.",
@@ -101,6 +116,10 @@ WORDS: Final = {
         "Our letter also says how to pay by bank transfer and how to reach us.",
         "broken": "Something went wrong on our side. Nothing was charged. Please try again later.",
         "back": "Back to the payment",
+        "provided": "Responsible for this page",
+        "vat_id": "VAT ID {}",
+        "privacy": "Privacy",
+        "other": "Diese Seite auf Deutsch",
     },
 }
 TITLES: Final = {
@@ -129,6 +148,10 @@ TITLES: Final = {
 }
 """What stands over a page that is not the one with the button."""
 MINUTES: Final = {"de": ("1 Minute", "{} Minuten"), "en": ("1 minute", "{} minutes")}
+OTHER: Final = {"de": "en", "en": "de"}
+"""The language that a page offers beside its own."""
+CLIENTS: Final = {Role.AGENCY: "agency", Role.ASSIGNEE: "assignee"}
+"""How it is said whose claim it is, or was; who runs a marketplace has none."""
 YEAR_SECONDS: Final = 31_536_000
 
 
@@ -147,9 +170,9 @@ def headers(policy: str) -> dict[str, str]:
     return told
 
 
-def language_of(page: PayPage) -> str:
-    """The debtor's language, where we have words for it."""
-    return page.language if page.language in WORDS else "de"
+def language_of(page: PayPage, wished: str = "") -> str:
+    """The language the reader chose on the page, else the debtor's, where we have words for it."""
+    return next((language for language in (wished, page.language) if language in WORDS), "de")
 
 
 def minutes(seconds: int, language: str) -> str:
@@ -159,28 +182,27 @@ def minutes(seconds: int, language: str) -> str:
     return one if count == 1 else many.format(count)
 
 
-def offer(page: PayPage) -> HttpResponse:
+def offer(page: PayPage, language: str) -> HttpResponse:
     """The page with the button."""
-    language = language_of(page)
     words, payee = WORDS[language], page.payee
     about = format_html(words["case"], _reference(page))
-    if payee.client:
-        about = format_html("{} {}", words["client"].format(clean(payee.client)), about)
+    if payee.client and payee.role in CLIENTS:
+        about = format_html("{} {}", words[CLIENTS[payee.role]].format(clean(payee.client)), about)
     body = format_html(
         '<dl class="box"><dt>{}</dt><dd class="sum">{}</dd><dt>{}</dt><dd>{}</dd></dl>'
-        '<form method="post" action="/pay/{}"><button>{}</button></form><p class="quiet">{}</p>{}{}',
+        '<form method="post" action="{}"><button>{}</button></form><p class="quiet">{}</p>{}{}',
         words["amount"].format(day_short(page.as_of, language)),
         money(page.amount_cents, page.currency, language),
         words["about"],
         about,
-        page.public_id,
+        _here(page, language),
         words["button"],
         words["where"].format(page.provider),
         _transfer(page, language),
         _contact(page, language, "tell"),
     )
     targets = " ".join(f"https://{host}" for host in page.checkout_hosts)
-    return _html(words["title"].format(clean(payee.name)), language, body, 200, targets)
+    return _html(words["title"].format(clean(payee.name)), language, body, 200, targets, page)
 
 
 def message(
@@ -196,11 +218,11 @@ def message(
     words = WORDS[language]
     body = format_html("<p>{}</p>", words[word].format(minutes(wait_seconds, language)))
     if page is not None and is_open:
-        back = format_html('<p><a href="/pay/{}">{}</a></p>', page.public_id, words["back"])
+        back = format_html('<p><a href="{}">{}</a></p>', _here(page, language), words["back"])
         body = format_html("{}{}{}", body, back, _transfer(page, language) if status >= 400 else "")
     if page is not None:
         body = format_html("{}{}", body, _contact(page, language, "tell" if is_open else "reach"))
-    answer = _html(TITLES[language][word], language, body, status)
+    answer = _html(TITLES[language][word], language, body, status, page=page)
     if wait_seconds:
         answer.headers["Retry-After"] = str(wait_seconds)
     return answer
@@ -212,9 +234,11 @@ def _transfer(page: PayPage, language: str) -> SafeString:
     if not payee.iban or page.currency != "EUR":
         return SafeString("")
     return format_html(
-        '<h2>{}</h2><dl class="box"><dt>{}</dt><dd>{}</dd><dt>IBAN</dt><dd class="code">{}</dd>'
-        '<dt>{}</dt><dd class="code">{}</dd></dl>',
+        '<h2>{}</h2><dl class="box"><dt>{}</dt><dd class="code">{}</dd><dt>{}</dt><dd>{}</dd>'
+        '<dt>IBAN</dt><dd class="code">{}</dd><dt>{}</dt><dd class="code">{}</dd></dl>',
         words["transfer"],
+        words["sum"],
+        money(page.amount_cents, page.currency, language),
         words["holder"],
         clean(payee.account_holder or payee.name),
         spaced(payee.iban),
@@ -226,7 +250,7 @@ def _transfer(page: PayPage, language: str) -> SafeString:
 def _contact(page: PayPage, language: str, word: str) -> SafeString:
     """Whom to call; on the page with the button before paying what may be wrong."""
     words, payee = WORDS[language], page.payee
-    lines = [format_html("{}", clean(text)) for text in (payee.contact_person or payee.name,)]
+    lines = [format_html("{}", clean(text)) for text in (payee.contact_person, payee.name) if text]
     if payee.phone:
         lines.append(format_html('<a href="tel:{}">{}</a>', _digits(payee.phone), clean(payee.phone)))
     if payee.email:
@@ -238,7 +262,7 @@ def _contact(page: PayPage, language: str, word: str) -> SafeString:
         told = format_html("<li>{}</li>", words["letter"])
     return format_html(
         "<h2>{}</h2><p>{}</p><ul>{}</ul>",
-        words["contact"],
+        words["contact" if word == "tell" else "questions"],
         format_html(words[word], _reference(page)),
         told,
     )
@@ -247,6 +271,36 @@ def _contact(page: PayPage, language: str, word: str) -> SafeString:
 def _reference(page: PayPage) -> SafeString:
     """The number of the case, never parted at the end of a line."""
     return format_html('<span class="ref">{}</span>', page.case_reference)
+
+
+def _here(page: PayPage, language: str) -> str:
+    """The page's own address; it names the language only where that is not the debtor's."""
+    path = f"/pay/{page.public_id}"
+    return path if language == language_of(page) else f"{path}?lang={language}"
+
+
+def _other_language(page: PayPage, language: str) -> SafeString:
+    """The way to the same page in the other language, said in that language."""
+    other = OTHER[language]
+    return format_html(
+        '<header><a href="{}" lang="{}" hreflang="{}">{}</a></header>',
+        _here(page, other),
+        other,
+        other,
+        WORDS[language]["other"],
+    )
+
+
+def _provider(page: PayPage, language: str) -> SafeString:
+    """Who answers for the page: name, address, register and VAT number (§ 5 DDG)."""
+    words, payee = WORDS[language], page.payee
+    told = [payee.name, *payee.address_lines, payee.register]
+    told += [words["vat_id"].format(payee.vat_id)] if payee.vat_id else []
+    lines = format_html_join(SafeString("<br>"), "{}", ((clean(line),) for line in told if line))
+    notice = SafeString("")
+    if payee.privacy.startswith("https://"):
+        notice = format_html('<br><a href="{}">{}</a>', payee.privacy, words["privacy"])
+    return format_html("<footer>{}:<br>{}{}</footer>", words["provided"], lines, notice)
 
 
 def _is_reachable(payee: Payee) -> bool:
@@ -258,7 +312,9 @@ def _digits(phone: str) -> str:
     return re.sub(r"[^0-9+]", "", phone.replace("(0)", ""))
 
 
-def _html(title: str, language: str, body: str, status: int, targets: str = "") -> HttpResponse:
+def _html(
+    title: str, language: str, body: str, status: int, targets: str = "", page: PayPage | None = None
+) -> HttpResponse:
     # The button's form goes to us and is redirected to the provider: browsers check both.
     policy = (
         f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self' {targets}".rstrip()
@@ -268,11 +324,13 @@ def _html(title: str, language: str, body: str, status: int, targets: str = "") 
         '<!doctype html><html lang="{}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><title>{}</title>'
-        "<style>{}</style></head><body><main><h1>{}</h1>{}</main></body></html>",
+        "<style>{}</style></head><body>{}<main><h1>{}</h1>{}</main>{}</body></html>",
         language,
         title,
         SafeString(STYLE),
+        _other_language(page, language) if page is not None else "",
         title,
         body,
+        _provider(page, language) if page is not None else "",
     )
     return HttpResponse(text, status=status, headers=headers(policy))

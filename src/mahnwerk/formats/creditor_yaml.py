@@ -65,6 +65,9 @@ KEYS: Final = (
     Key("vat_id", "text", "VAT number; finds the creditor of an e-invoice.", False, "DE136695976"),
     Key("register", "text", "Commercial register, as on the letter.", False, "Amtsgericht Leipzig HRB 1234"),
     Key("website", "text", "Shown on the letter."),
+    Key("privacy", "text", "Web address of the privacy notice (Art. 13, 14 GDPR): on pay pages, and in "
+        "letters of agencies and assignees, whose first message has to tell it.", False,
+        "https://lindenhof.example/datenschutz"),
     Key("contact.person", "text", "A human with a name. Letters without one are refused.", True, "Mara Lind"),
     Key("contact.phone", "text", "One of phone and email is needed.", False, "+49 341 5550123"),
     Key("contact.email", "text", "One of phone and email is needed.", False, "konto@lindenhof.example"),
@@ -151,6 +154,7 @@ class CreditorFile:
     vat_id: str
     register: str
     website: str
+    privacy: str
     contact_person: str
     phone: str
     email: str
@@ -359,6 +363,7 @@ def _built(flat: Mapping[str, Any]) -> CreditorFile:
         vat_id=text("vat_id").replace(" ", "").upper(),
         register=text("register"),
         website=text("website"),
+        privacy=text("privacy"),
         contact_person=text("contact.person"),
         phone=text("contact.phone"),
         email=text("contact.email"),

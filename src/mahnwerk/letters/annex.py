@@ -271,7 +271,9 @@ def _paid_for(context: Context, payment: Payment) -> str:
 
 
 def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
-    """What § 13a Abs. 1 RDG asks for, number by number; computation and costs stand in the tables."""
+    """What § 13a Abs. 1 RDG asks for, number by number; computation and costs stand in the tables. And whence
+    the data come, with the debtor's rights, as the first message has to tell (Art. 14 GDPR).
+    """
     letter, word = context.letter, context.wording.word
     rows: list[tuple[str, str]] = []
     if letter.creditor is not None:
@@ -284,9 +286,11 @@ def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
         (word("legal/interest"), word("legal/interest_text" if has_interest else "legal/interest_none"))
     )
     rows.append((word("legal/costs"), word("legal/costs_text" if has_costs else "legal/costs_none")))
+    data = [(word("legal/data"), " ".join(context.all("legal/data_text")))]
+    data += [(word("legal/privacy"), clean(letter.sender.privacy))] if letter.sender.privacy else []
     registration = letter.registration
     if registration is None:
-        return tuple(rows)
+        return (*rows, *data)
     if registration.higher_rate_ground or any(x.rule_id == "interest.agreed_default" for x in letter.lines):
         ground = clean(registration.higher_rate_ground) or word("legal/higher_rate_agreed")
         rows.append((word("legal/higher_rate"), ground))
@@ -297,7 +301,7 @@ def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
     rows.append((word("legal/register"), clean(registration.number)))
     authority = f"{_party(registration.authority)}, {clean(registration.authority_contact)}"
     rows.append((word("legal/authority"), authority))
-    return tuple(rows)
+    return (*rows, *data)
 
 
 def _party(party: Party) -> str:

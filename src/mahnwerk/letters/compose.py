@@ -58,6 +58,7 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         box=_box(context),
         front=front,
         items_note=context.one("items/apart") if apart else "",
+        items_note_plain=context.one("items/below") if apart else "",
         sections=_sections(context),
         pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
         pay_url=clean(letter.pay_url),
@@ -79,11 +80,11 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
 
 def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """Which tables stand on the first page and which behind it: short ones first, long ones apart."""
-    if context.letter.debit is not None:
-        return (debits_table(context),), annex_tables(context)
-    if context.letter.plan is not None:
-        return (rates_table(context),), annex_tables(context)
-    items = items_table(context)
+    letter = context.letter
+    table = (
+        debits_table if letter.debit is not None else rates_table if letter.plan is not None else items_table
+    )
+    items = table(context)
     if "table_apart" in context.flags:
         return (), (items, *annex_tables(context))
     if (

@@ -81,6 +81,7 @@ class Context:
             "demanding": letter.is_demanding,
             "disputed": letter.disputed_cents > 0,
             "phone": bool(sender.phone.strip()),
+            "privacy": bool(sender.privacy.strip()),
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
             "person": bool(sender.contact_person.strip()),
@@ -230,8 +231,10 @@ def is_table_apart(letter: Letter) -> bool:
     """Whether the invoices are listed on the next page, so that what comes next and whom to ask stay on
     the first.
     """
-    if letter.plan is not None or letter.debit is not None:  # its table is another
-        return False
+    if letter.debit is not None:
+        return len(letter.debit.parts) > ITEMS_ON_FIRST_PAGE
+    if letter.plan is not None:
+        return len(letter.plan.missed) > ITEMS_ON_FIRST_PAGE
     count = len(letter.items)
     room = ROWS_OF_ROOM.get(letter.template, 11)
     room -= ROWS_OF_TEXT["default"] * letter.triggers_default

@@ -49,6 +49,7 @@ class Box:
 class Document:
     """One letter, worded. Every string is plain text and already clean.
 
+    items_note: where the table stands that has no room on page one; items_note_plain: the same without pages.
     pay_plain: how to pay where no code can be shown. pay_url: the page to pay on, "" = none; pay_label stands
     before it, pay_button upon it. attached: for e-mail only (the letter is attached). note: for paper only
     (what stands on the next page).
@@ -67,6 +68,7 @@ class Document:
     box: Box
     front: tuple[Table, ...]
     items_note: str
+    items_note_plain: str
     sections: tuple[Section, ...]
     pay_plain: tuple[str, ...]
     pay_url: str

@@ -54,6 +54,7 @@ class Sender:
 
     country: ISO-2; a recipient elsewhere gets a country line. logo: PNG or JPEG bytes, or none.
     account_holder: name on the account, where it differs from `name`. register: commercial register.
+    privacy: web address of the privacy notice (Art. 13, 14 GDPR).
     """
 
     name: str
@@ -69,6 +70,7 @@ class Sender:
     vat_id: str = ""
     register: str = ""
     website: str = ""
+    privacy: str = ""
     country: str = "DE"
     logo: bytes | None = field(default=None, repr=False)
 

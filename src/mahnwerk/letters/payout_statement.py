@@ -45,8 +45,8 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "of_pages": (" von ", " of "),
     "returned": ("Negative Beträge sind Rückbuchungen.", "Negative amounts were returned."),
     "own": (
-        "Rechnung über die Gebühren im Sinne des § 14 UStG stellt der Betreiber gesondert.",
-        "The operator's invoice for its fees (§ 14 UStG) follows apart.",
+        "Diese Abrechnung ist keine Rechnung. Die Rechnung über die Gebühren (§ 14 UStG) kommt gesondert.",
+        "This statement is not an invoice. The invoice for the fees (§ 14 UStG) comes separately.",
     ),
 }
 COMPONENTS: Final = {

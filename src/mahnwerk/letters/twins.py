@@ -50,8 +50,8 @@ def text_twin(document: Document) -> str:
     out += [""]
     for table in document.front:
         out += [*_table_lines(table), ""]
-    if document.items_note:
-        out += [_wrapped(document.items_note), ""]
+    if document.items_note_plain:
+        out += [_wrapped(document.items_note_plain), ""]
     for section in document.sections:
         paragraphs = document.pay_plain if section.kind == "pay" else section.paragraphs
         out += [section.title, "-" * len(section.title), *map(_wrapped, paragraphs), ""]
@@ -113,8 +113,8 @@ def html_twin(document: Document) -> str:
         f"{f'<dl>{rows}</dl>' if rows else ''}</div>"
     )
     body += [_table_html(table) for table in document.front]
-    if document.items_note:
-        body.append(f"<p>{escape(document.items_note)}</p>")
+    if document.items_note_plain:
+        body.append(f"<p>{escape(document.items_note_plain)}</p>")
     for section in document.sections:
         body.append(f"<h2>{escape(section.title)}</h2>")
         paragraphs = document.pay_plain if section.kind == "pay" else section.paragraphs

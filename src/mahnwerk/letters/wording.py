@@ -32,7 +32,7 @@ _FLAGS = """
     new_costs interest rate portal offer offer_even offer_answer surplus phone email hours person giro annex
     derivation consumer_credit table_apart undemanded mixed legal_rate demanding disputed
     rates_many next_rate plan_may_end plan_ends_next plan_returned plan_no_mandate plan_paid_by_debtor
-    debit_many
+    debit_many privacy
 """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())

@@ -175,6 +175,7 @@ def _profile(told: CreditorFile, chosen: Mapping[str, str]) -> dict[str, Any]:
         "bank_name",
         "register",
         "website",
+        "privacy",
         "contact_person",
         "phone",
         "email",
@@ -199,6 +200,8 @@ def _warnings(told: CreditorFile, on: dt.date) -> list[str]:
                 f"letter_cost_cents.{channel}: {cents} is above the cap of {cap} "
                 f"({CAPS[channel]}), which will be asked for"
             )
+    if told.role in (Role.AGENCY, Role.ASSIGNEE) and not told.privacy:
+        found.append("privacy is missing: the first message must lead to all that Art. 14 GDPR asks for")
     if not told.email:
         found.append("contact.email is missing: without a sender's address no e-mails can be written")
     return found

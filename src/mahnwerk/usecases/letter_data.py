@@ -380,6 +380,7 @@ def sender(creditor: Mapping[str, Any]) -> Sender:
         vat_id=creditor["vat_id"],
         register=profile["register"],
         website=profile["website"],
+        privacy=profile.get("privacy", ""),
         country=profile["country"],
         logo=creditor["logo"],
     )

@@ -16,6 +16,7 @@ import polars as pl
 from django.db import transaction
 
 from mahnwerk.formats import amounts
+from mahnwerk.frames import Role
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
 from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
 from mahnwerk.records import ids, tenancy
@@ -61,7 +62,9 @@ class LinkMade:
 class Payee:
     """Who asks for the money, where else it can be sent, and whom to call; "" = not told.
 
-    `client`: whose claim it is, where an agency or a marketplace asks.
+    `client`: whose claim it is or was, where an agency or an assignee asks (`role`); else who runs the
+    marketplace. `address_lines`, `register`, `vat_id`:
+    what a page on the web must tell of who offers it (§ 5 DDG). `privacy`: address of the privacy notice.
     """
 
     name: str
@@ -73,6 +76,11 @@ class Payee:
     phone: str
     email: str
     hours: str
+    role: Role
+    address_lines: tuple[str, ...]
+    register: str
+    vat_id: str
+    privacy: str
 
 
 @dataclass(frozen=True)
@@ -186,13 +194,21 @@ def page(public_id: str) -> PayPage:
 def _payee(case: Case) -> Payee:
     creditor = Creditor.objects.get(tenant_id=case.tenant_id, id=case.creditor_id)
     told = creditor.profile
+
+    def text(name: str) -> str:
+        return str(told.get(name) or "")
+
+    town = f"{text('postcode')} {text('city')}".strip()
     return Payee(
         name=creditor.name,
         client=str((told.get("client") or {}).get("name") or ""),
-        account_holder=str(told.get("account_holder") or ""),
+        account_holder=text("account_holder"),
         iban=creditor.iban,
         rf_reference=case.rf_reference,
-        **{name: str(told.get(name) or "") for name in ("contact_person", "phone", "email", "hours")},
+        role=Role(case.role),
+        address_lines=tuple(line for line in (text("address_extra"), text("street"), town) if line),
+        vat_id=creditor.vat_id,
+        **{name: text(name) for name in ("contact_person", "phone", "email", "hours", "register", "privacy")},
     )
 
 
