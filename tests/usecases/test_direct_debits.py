@@ -248,6 +248,21 @@ def test_a_mandate_given_to_another_creditor_is_refused(world: PlanWorld) -> Non
     assert row.creditor_identifier == "DE51ABC12345678901"
 
 
+def test_a_mandate_is_never_amended_another_account_is_a_new_mandate(world: PlanWorld) -> None:
+    given = {"creditor_identifier": IDENTIFIER, "signed_on": DAY, "iban": "DE89370400440532013000"}
+    with world.on(DAY) as book:
+        direct_debits.end_mandate(book, world.reference)
+        with pytest.raises(BadInput, match="never changed") as refused:
+            direct_debits.add_mandate(book, world.reference, reference="M-1", **given)
+        assert "its own reference" in refused.value.remedy
+        direct_debits.add_mandate(book, world.reference, reference="M-1a", **given)
+    announce(world, DAY)
+    content = create(world, date(2026, 3, 16)).content
+    assert b"AmdmntInf" not in content
+    assert b"FRST" in content
+    assert b"<Cd>CORE</Cd>" in content
+
+
 def test_only_euro_is_collected(tenant_id: int, tmp_path: Path) -> None:
     world = plan_world.make(tenant_id, tmp_path, {"currency": "CHF"})
     with world.on(DAY) as book, pytest.raises(BadInput, match="kept in CHF"):

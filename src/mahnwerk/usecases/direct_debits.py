@@ -113,7 +113,8 @@ def add_mandate(
     ------
     BadInput
         A wrong IBAN or identifier, or one of another creditor, a case that is not in euro, a signature in
-        the future, a mandate that is there already.
+        the future, another open mandate in the case, a reference that is there already: a mandate is never
+        amended, so no file has to tell the bank of an amendment (AmdmntInfDtls).
     """
     from mahnwerk.records import load
 
@@ -133,11 +134,13 @@ def add_mandate(
     if amiss is not None:
         raise BadInput(f"case {case}: {amiss.reason}.", amiss.remedy)
     every = DebitMandate.objects.filter(tenant_id=book.tenant_id)
-    if (
-        every.filter(case_id=case_id, ended_on__isnull=True).exists()
-        or every.filter(creditor_identifier=identifier, reference=reference).exists()
-    ):
-        raise BadInput(f"case {case} has an open mandate, or {reference!r} is taken.", "`mandate end` first.")
+    if every.filter(case_id=case_id, ended_on__isnull=True).exists():
+        raise BadInput(f"case {case} has an open mandate.", "`mandate end` first.")
+    if every.filter(creditor_identifier=identifier, reference=reference).exists():
+        raise BadInput(
+            f"a mandate {reference!r} of {identifier} is there already, and mandates are never changed.",
+            "For another account or a new signature, give a new mandate its own reference.",
+        )
     with transaction.atomic():
         made = mandates.add(
             book.tenant_id,
