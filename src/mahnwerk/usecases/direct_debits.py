@@ -18,6 +18,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from mahnwerk.formats import creditor_identifier as identifiers
 from mahnwerk.formats.mandates_csv import REFERENCE
 from mahnwerk.frames import FactKind
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.debit_notices import HOLD_AFTER, HOLD_CODE, in_time
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
@@ -204,8 +205,7 @@ def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, 
     for row in rows.order_by("case_id"):
         taken_over = row.recorded_at.date() if row.sequence == "RCUR" else row.signed_on
         used = last.get(row.id) or taken_over
-        is_alive = (on.year - used.year) * 12 + on.month - used.month <= UNUSED_MONTHS
-        if is_alive and row.id not in spent:
+        if on <= plus_months(used, UNUSED_MONTHS) and row.id not in spent:
             found[row.case_id] = row
     return found
 
