@@ -26,11 +26,8 @@ from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 REFERENCE: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
-OPEN_STATES: Final = (
-    ProviderRefund.State.NEW,
-    ProviderRefund.State.UNKNOWN,
-    ProviderRefund.State.PENDING,
-)
+UNANSWERED: Final = (ProviderRefund.State.NEW, ProviderRefund.State.UNKNOWN)
+OPEN_STATES: Final = (*UNANSWERED, ProviderRefund.State.PENDING)
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def refund(
                 f"the refund {name!r} of this payment is about {row.amount_cents / 100:.2f}.",
                 "Use another reference for another refund.",
             )
-    if row.state in (ProviderRefund.State.NEW, ProviderRefund.State.UNKNOWN):
+    if row.state in UNANSWERED:
         ask(book, chosen, provider_accounts.gateway(chosen), row)
         row.refresh_from_db()
     return RefundMade(payment.payment_id, name, row.amount_cents, payment.currency, row.state, is_known)
@@ -137,7 +134,10 @@ def ask(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, row:
     except (AnswerUnknown, NotReached, AddressRefused):
         return str(ProviderRefund.State.UNKNOWN)
     except ProviderRefused as refusal:
-        ProviderRefund.objects.filter(id=row.id).update(state=ProviderRefund.State.FAILED)
+        # Another process may have been told meanwhile that it is under way: that stands.
+        mine = ProviderRefund.objects.filter(id=row.id, state__in=UNANSWERED)
+        if not mine.update(state=ProviderRefund.State.FAILED):
+            return str(ProviderRefund.objects.values_list("state", flat=True).get(id=row.id))
         note(book, "provider_refund_refused", detail={"refund_id": row.id, "code": refusal.code[:60]})
         return str(ProviderRefund.State.FAILED)
     reached("after refund")
