@@ -16,7 +16,13 @@ from django.db.models import Sum
 
 from mahnwerk.formats import amounts
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
-from mahnwerk.gateways.payments import PaymentProvider, ProviderRefused, Refund, RefundRequest
+from mahnwerk.gateways.payments import (
+    PaymentProvider,
+    ProviderRefused,
+    Refund,
+    RefundRequest,
+    WebhookForged,
+)
 from mahnwerk.records import ids
 from mahnwerk.records.models import Case, ProviderAccount, ProviderPayment, ProviderRefund
 from mahnwerk.usecases import clock, provider_accounts, provider_movements
@@ -131,7 +137,7 @@ def ask(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, row:
             )
         request = RefundRequest(row.key, payment.payment_id, row.amount_cents, payment.currency)
         made = made or gateway.refund(request)
-    except (AnswerUnknown, NotReached, AddressRefused):
+    except (AnswerUnknown, NotReached, AddressRefused, WebhookForged):
         return str(ProviderRefund.State.UNKNOWN)
     except ProviderRefused as refusal:
         # Another process may have been told meanwhile that it is under way: that stands.
