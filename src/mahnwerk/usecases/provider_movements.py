@@ -42,8 +42,16 @@ _RANK: Final = (KNOWN, APPLIED, WAITING, FOREIGN, UNMATCHED)
 
 
 def worst(outcomes: list[tuple[str, str]]) -> tuple[str, str]:
-    """Outcome and reason of an event from those of its movements."""
-    return max(outcomes, key=lambda outcome: _RANK.index(outcome[0]))
+    """Outcome and reason of an event from those of its movements, in their order.
+
+    That more went back than came in is so until a later movement of the event says otherwise.
+    """
+    kept = [
+        outcome
+        for number, outcome in enumerate(outcomes)
+        if outcome[1] != TOO_MUCH or (APPLIED, "") not in outcomes[number + 1 :]
+    ]
+    return max(kept, key=lambda outcome: _RANK.index(outcome[0]))
 
 
 def source_key(account_id: int, what: str, name: str) -> str:
