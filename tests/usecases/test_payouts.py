@@ -15,10 +15,10 @@ from tests.records.worlds import claim_row
 from mahnwerk.frames import FactKind, Role
 from mahnwerk.records import facts
 from mahnwerk.records import journal as records
-from mahnwerk.records.models import Case, Claim, Mandate, Payout, PayoutItem
-from mahnwerk.usecases import clock, journal, payouts
+from mahnwerk.records.models import Case, Claim, Mandate, Payout, PayoutItem, PayoutReturn
+from mahnwerk.usecases import clock, journal, payout_returns, payouts
 from mahnwerk.usecases.books import BookPlace
-from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.errors import BadInput, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
 
 D = dt.date
@@ -195,6 +195,36 @@ def test_a_posting_cannot_be_paid_out_twice(as_owner: None, book: OpenBook) -> N
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         Payout.objects.update(amount_cents=1)
     assert records.covered(book.tenant_id, payout.creditor_id) == {item.posting_id}
+
+
+@pytest.mark.parametrize("what", ["reserve", "back"])
+def test_money_that_no_open_posting_stands_for_is_paid_once_by_two_runs(
+    book: OpenBook, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """One run has read the account; another pays before it records: what came free or came back goes once."""
+    cases = sellers(book, "alma")["alma"]
+    with_terms(book, "alma")
+    pay(book, cases[0], 10_000, D(2026, 3, 1))
+    first = payouts.pay_out(book, D(2026, 3, 2)).rows[0]
+    later = D(2026, 3, 3) if what == "back" else D(2026, 4, 3)
+    if what == "back":
+        paid = Payout.objects.get(reference=first.reference)
+        payout_returns.give_back(book, paid, PayoutReturn.Word.REFUSED, "AC04", later)
+    read, runs = records.postings, []
+
+    def read_and_be_overtaken(*given: Any, **wanted: Any) -> Any:
+        rows = read(*given, **wanted)
+        if wanted.get("creditor_id") is not None and not runs:
+            runs.append(1)
+            runs.append(payouts.pay_out(book, later))
+        return rows
+
+    monkeypatch.setattr(records, "postings", read_and_be_overtaken)
+    with pytest.raises(UnsafeStart, match="another run paid"):
+        payouts.pay_out(book, later)
+    assert [row.outcome for row in runs[1].rows] == ["paid"]
+    assert Payout.objects.count() == 2
+    assert_bank_is_owed_to_somebody(book)
 
 
 def test_without_terms_nothing_is_paid(book: OpenBook) -> None:

@@ -223,6 +223,63 @@ def test_a_payment_booked_on_the_wrong_case_does_not_say_where_the_credit_goes(
     assert refunds.order(book, case, on=DAY).iban == "DE75…6199"
 
 
+def test_a_cent_of_a_stranger_does_not_draw_the_credit_to_his_account(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, bank, case = paid_twice
+    stranger = Line(1, f"RE-26-0411 {case}", iban=OTHER_IBAN, day="2026-03-06")  # he took the debtor's name
+    take_in(book, bank.statement(stranger, day="2026-03-06"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    entry = BankEntry.objects.order_by("entry_no").last()
+    assert entry is not None
+    if entry.state != "booked":
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    there = credit(book)
+    assert refunds.order(book, case, f"{(there - 1) / 100:.2f}", on=DAY).iban == "DE75…6199"
+    assert refunds.order(book, case, "0,01", on=DAY).iban == "DE02…5030", "his cent goes back to him"
+
+
+def test_no_more_goes_back_to_an_account_than_came_from_it(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, bank, case = paid_twice
+    other = Line(6000, f"RE-26-0411 {case}", name="Fremde Firma", iban=OTHER_IBAN, day="2026-03-06")
+    take_in(book, bank.statement(other, day="2026-03-06"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    entry = BankEntry.objects.order_by("entry_no").last()
+    assert entry is not None
+    if entry.state != "booked":
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    assert refunds.order(book, case, "50,00", on=DAY).iban == "DE02…5030"
+    assert refunds.order(book, case, "50,00", reference="2", on=DAY).iban == "DE75…6199"
+    third = refunds.order(book, case, "10,00", reference="3", on=DAY)
+    assert third.iban == "DE02…5030"
+
+
+def test_a_credit_larger_than_what_any_account_sent_takes_two_people(tenant_id: int, tmp_path: Path) -> None:
+    shop(tenant_id, {**CLAIM, "iban": ""})
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    lines = [
+        Line(8490, "RE-26-0411", day="2026-02-20"),
+        Line(8490, "RE-26-0411", iban=OTHER_IBAN, day="2026-02-20"),
+        Line(8490, "RE-26-0411", iban="DE89370400440532013000", day="2026-02-20"),
+    ]
+    take_in(book, bank.statement(*lines, day="2026-02-20"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    case = Case.objects.get(tenant_id=tenant_id).case_reference
+    for entry in BankEntry.objects.exclude(state="booked"):
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    with pytest.raises(BadInput, match="no account is known from which 169,"):
+        refunds.order(book, case, on=DAY)
+    assert refunds.order(book, case, iban=OTHER_IBAN, approved_by="ben", on=DAY).iban == "DE02…5030"
+
+
 def test_a_refusal_of_what_the_statement_shows_changes_nothing_and_a_refused_file_is_not_given_again(
     paid_twice: tuple[OpenBook, Bank, str], tmp_path: Path
 ) -> None:

@@ -80,7 +80,6 @@ def add(
     claim_id = _claim(row, invoice_number)
     cents = _cents(amount)
     _complete(known, RULES[known], cents, until, code, voids, invoice_number)
-    approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
     fact: dict[str, Any] = {
         "case_id": case_id,
         "claim_id": claim_id,
@@ -97,6 +96,8 @@ def add(
         fact["designated_claim_ids"] = [claim_id]
     before = _open(book, case_id, day)
     with transaction.atomic():
+        Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
+        approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
         try:
             added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
         except fact_records.FactRefused as error:
