@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.records import worlds
 from tests.records.worlds import claim_row
@@ -67,6 +68,39 @@ def test_from_posting_to_payout(folder: Path, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["payout", "list", "--book", str(folder), "--json"])
     listed = json.loads(result.stdout)
     assert listed[0]["amount_cents"] == paid["rows"][0]["amount_cents"] > 0
+
+
+def test_others_money_of_all_tenants_in_one_table(folder: Path) -> None:
+    from mahnwerk.kernel.accounts import Account
+    from mahnwerk.records import journal as records
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.usecases.opening import TENANT
+
+    call(folder, "journal", "post", "--on", "2026-03-02")
+    state = call(folder, "journal", "balance", "--all-tenants")
+    assert [(row["tenant"], row["trust_bank_cents"], row["owed_cents"]) for row in state["tenants"]] == [
+        (TENANT, 5_000, 5_000)
+    ]
+    shown = RUNNER.invoke(app, ["journal", "balance", "--all-tenants", "--book", str(folder)])
+    assert (shown.exit_code, "50,00" in shown.stdout) == (0, True), shown.output
+    # One euro leaves the trust account for the operator's own: the command ends with code 1 and says where.
+    tenant_id = ensure_tenant(TENANT)
+    row = records.postings(tenant_id).drop("id").head(1)
+    records.add(
+        tenant_id,
+        row.with_columns(
+            debit=pl.lit(int(Account.BANK)),
+            credit=pl.lit(int(Account.TRUST_BANK)),
+            amount_cents=pl.lit(100),
+            sequence=pl.lit(9),
+        ),
+    )
+    state = call(folder, "journal", "balance", "--all-tenants", code=1)
+    assert [(row["check"], row["cents"]) for row in state["failed"]] == [
+        ("trust_bank_less_liabilities", -100)
+    ]
+    shown = RUNNER.invoke(app, ["journal", "balance", "--all-tenants", "--book", str(folder)])
+    assert (shown.exit_code, "WRONG" in shown.stdout) == (1, True)
 
 
 def test_refusals_have_their_codes(folder: Path) -> None:
