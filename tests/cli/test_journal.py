@@ -126,3 +126,34 @@ def test_tables_for_people(folder: Path) -> None:
         result = RUNNER.invoke(app, [*words, "--book", str(folder)])
         assert result.exit_code in (0, 1) and result.stdout, (words, result.output, result.exception)
         assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_an_agency_pays_out_with_a_reserve_and_a_later_return(folder: Path, tmp_path: Path) -> None:
+    """By hand: 50,00 collected; fee 10 % + 0,30, VAT 19 % on it, reserve 20 % of 50,00 for 30 days."""
+    terms = tmp_path / "terms.yaml"
+    terms.write_text(
+        "creditor: shop\nvalid_from: 2026-01-01\n"
+        "fees: {principal_percent: '10', interest_percent: '10', costs_percent: '10', "
+        "per_payment_cents: 30, vat: true}\n"
+        "reserve: {percent: '20', days: 30}\n"
+        "pay_to: {name: Kanzlei, iban: DE02120300000000202051}\n"
+        "pay_from: {name: Inkasso AG, iban: DE02500105170137075030}\n"
+    )
+    RUNNER.invoke(app, ["payout", "terms", str(terms), "--book", str(folder)])
+    day = worlds.TODAY.isoformat()
+    first = call(folder, "payout", "--on", day)["rows"][0]
+    names = ("principal_cents", "fee_cents", "vat_cents", "reserve_cents", "amount_cents")
+    assert [first[name] for name in names] == [4_928, 530, 101, 1_000, 3_369]
+    (row,) = call(folder, "journal", "balance", "--all-tenants")["tenants"]
+    assert (row["trust_bank_cents"], row["creditors_cents"], row["operator_cents"]) == (1_631, 1_000, 631)
+    # A month later the reserve is free: no new money, no fee, no tax.
+    later = call(folder, "payout", "--on", "2026-05-04", "--confirm-day")["rows"][0]
+    assert [later[name] for name in ("opening_cents", *names)] == [1_000, 0, 0, 0, 0, 1_000]
+    # Then the payment comes back: the fee of 10 % goes back with its tax, the creditor owes the rest.
+    call(folder, "fact", "add", "M-000001", "payment_returned", "--voids", "2", "--on", "2026-05-05")
+    waits = call(folder, "payout", "--on", "2026-05-06")["rows"][0]
+    assert (waits["outcome"], waits["principal_cents"], waits["fee_cents"]) == ("waits", -4_928, -500)
+    assert (waits["vat_cents"], waits["available_cents"]) == (-95, -4_405)
+    (row,) = call(folder, "journal", "balance", "--all-tenants")["tenants"]
+    assert (row["creditors_cents"], row["creditors_below_zero_cents"], row["ok"]) == (-5_000, 5_000, True)
+    assert row["trust_bank_cents"] == row["owed_cents"] == 631 - 5_000

@@ -98,7 +98,7 @@ def bank_details(refund: Refund | EntryRefund) -> dict[str, str] | None:
 
 
 def details_of(refunds: Sequence[Refund | EntryRefund]) -> dict[int, dict[str, str]]:
-    """Account holder and IBAN by the refund's id, in memory only; all of one tenant, their keys read at once."""
+    """Account holder and IBAN by the refund's id, in memory only; all of one tenant."""
     if not refunds:
         return {}
     tenant_id: int = refunds[0].tenant_id  # type: ignore[union-attr]
