@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connections
 from lxml import etree
 from tests.usecases.bank_worlds import OTHER_IBAN, PAYER_IBAN, Bank, Line, facts, open_book, shop, take_in
 
@@ -297,3 +299,15 @@ def test_a_refusal_of_what_the_statement_shows_changes_nothing_and_a_refused_fil
     refund_files.take_status(book, report(tmp_path, file.message_id, second.end_to_end_id), DAY)
     with pytest.raises(BadInput, match="not handed out again"):
         refund_files.create(book, "shop", DAY)
+
+
+def test_a_file_of_many_refunds_asks_for_all_keys_at_once(
+    paid_twice: tuple[OpenBook, Bank, str], django_assert_max_num_queries: Any
+) -> None:
+    book, _, case = paid_twice
+    for number in range(12):
+        refunds.order(book, case, "1,00", reference=f"part {number}", on=DAY)
+    for _ in ("a new file", "the same again"):
+        with django_assert_max_num_queries(4, connection=connections["keys"]):
+            file = refund_files.create(book, "shop", DAY)
+        assert file.refund_count == 12

@@ -3,6 +3,7 @@
 add(tenant_id, case_id, person_id, …) -> Refund
 add_for_entry(tenant_id, entry, creditor_id, …) -> EntryRefund
 bank_details(refund) -> {"name", "iban"} | None        None = the person was erased
+details_of(refunds) -> {refund id: {"name", "iban"}}        of many at once; erased persons are left out
 undone_facts(tenant_id, case_ids) -> {(case_id, fact_no)}        facts another fact undoes
 last_account(tenant_id, case_id, cents) -> {"name", "iban"} | None        the last from which as much came
 """
@@ -10,7 +11,7 @@ last_account(tenant_id, case_id, cents) -> {"name", "iban"} | None        the la
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from mahnwerk.records import bank_read, crypto, ids
@@ -93,12 +94,20 @@ def add_for_entry(
 
 def bank_details(refund: Refund | EntryRefund) -> dict[str, str] | None:
     """Account holder and IBAN, in memory only; None once the person was erased."""
-    tenant_id = refund.tenant_id  # type: ignore[union-attr]
-    key = crypto.person_keys(tenant_id, [refund.person_id]).get(refund.person_id)
-    if key is None:
-        return None
-    found: dict[str, str] = json.loads(crypto.decrypt(key, refund.payload, _aad(tenant_id, refund.id)))
-    return found
+    return details_of([refund]).get(refund.id)
+
+
+def details_of(refunds: Sequence[Refund | EntryRefund]) -> dict[int, dict[str, str]]:
+    """Account holder and IBAN by the refund's id, in memory only; all of one tenant."""
+    if not refunds:
+        return {}
+    tenant_id: int = refunds[0].tenant_id  # type: ignore[union-attr]
+    keys = crypto.person_keys(tenant_id, {one.person_id for one in refunds})
+    return {
+        one.id: json.loads(crypto.decrypt(keys[one.person_id], one.payload, _aad(tenant_id, one.id)))
+        for one in refunds
+        if one.person_id in keys
+    }
 
 
 def undone_facts(tenant_id: int, case_ids: Collection[int]) -> set[tuple[int, int]]:

@@ -148,8 +148,10 @@ def pay_out(
     if not dry_run:
         journal.post(book, on, confirm_day=confirm_day)
     rows, warnings = [], []
+    told_by_bank = set(bank_journal.places(book).since["creditor_id"])
     for creditor_id, key, currency, items, number in _accounts(book, only):
-        row = _one(book, creditor_id, key, currency, items, number, on, dry_run=dry_run)
+        paid_from = Account.TRUST_IN_TRANSIT if creditor_id in told_by_bank else Account.TRUST_BANK
+        row = _one(book, creditor_id, key, currency, items, number, on, paid_from, dry_run=dry_run)
         rows.append(row)
         if row.outcome == "no_terms":
             warnings.append(
@@ -171,18 +173,18 @@ def _accounts(book: OpenBook, only: int | None) -> Iterator[tuple[int, str, str,
     the key of payouts refuses ours, also where it covers no posting (money that came free or came back).
     """
     keys = {i: row["key"] for i, row in load.creditors(book.tenant_id).items()}
-    for creditor_id, key in sorted(keys.items(), key=lambda item: item[1]):
-        if only is not None and creditor_id != only:
-            continue
-        mine = Payout.objects.filter(tenant_id=book.tenant_id, creditor_id=creditor_id)
-        made = Counter(mine.values_list("currency", flat=True))
-        rows = records.postings(book.tenant_id, creditor_id=creditor_id, accounts=[LIABILITY])
-        if rows.is_empty():
-            continue
-        covered = list(records.covered(book.tenant_id, creditor_id))
-        rows = rows.with_columns(is_covered=pl.col("payout_id").is_not_null() | pl.col("id").is_in(covered))
-        for (currency,), part in sorted(rows.partition_by("currency", as_dict=True).items()):
-            yield creditor_id, key, str(currency), part, made[str(currency)] + 1
+    made = Counter(
+        Payout.objects.filter(tenant_id=book.tenant_id).values_list("creditor_id", "currency").order_by("id")
+    )
+    rows = records.postings(book.tenant_id, creditor_id=only, accounts=[LIABILITY])
+    covered = records.covered(book.tenant_id, only)
+    rows = rows.with_columns(
+        is_covered=pl.col("payout_id").is_not_null() | pl.col("id").is_in(covered.implode())
+    )
+    parts = rows.drop_nulls("creditor_id").partition_by("creditor_id", "currency", as_dict=True)
+    for creditor_id, currency in sorted(parts, key=lambda one: (keys[one[0]], one[1])):
+        number = made[creditor_id, currency] + 1
+        yield creditor_id, keys[creditor_id], str(currency), parts[creditor_id, currency], number
 
 
 def _one(
@@ -193,6 +195,7 @@ def _one(
     items: pl.DataFrame,
     number: int,
     on: dt.date,
+    paid_from: Account,
     *,
     dry_run: bool,
 ) -> PayoutRow:
@@ -211,8 +214,6 @@ def _one(
     if dry_run:
         return PayoutRow(key, currency, "would_pay", "", told, liability)
     payout = _record(book, terms, currency, number, told, vat_ppm, on)
-    told_by_bank = creditor_id in bank_journal.places(book).since["creditor_id"]
-    paid_from = Account.TRUST_IN_TRANSIT if told_by_bank else Account.TRUST_BANK
     postings = kernel.payout_postings(told, on, paid_from).with_columns(
         creditor_id=pl.lit(creditor_id), currency=pl.lit(currency), posted_on=pl.lit(on)
     )
