@@ -229,4 +229,6 @@ def _stand(book: OpenBook, case_id: int, on: dt.date) -> tuple[int, int]:
     """What is open in the case, and what came in beyond it."""
     cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
     balances = decided(book, on, cases).plan.balances
-    return int(balances["open_cents"].sum()), int(balances.select(pl.col("surplus_cents").max().fill_null(0)).item())
+    return int(balances["open_cents"].sum()), int(
+        balances.select(pl.col("surplus_cents").max().fill_null(0)).item()
+    )
