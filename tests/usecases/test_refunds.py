@@ -88,7 +88,7 @@ def test_never_more_than_the_credit(paid_twice: tuple[OpenBook, Bank, str]) -> N
         with pytest.raises(BadInput, match="cannot be read as a sum above 0"):
             refunds.order(book, case, nonsense, on=DAY)
     refunds.order(book, case, on=DAY + dt.timedelta(days=3))
-    with pytest.raises(BadInput, match="cannot be paid back of 0,00"):
+    with pytest.raises(BadInput, match="there is no credit that could be paid back"):
         refunds.order(book, case, "1,00", on=DAY)  # ordered for a later day: it counts today
 
 
@@ -200,7 +200,7 @@ def test_a_return_told_since_is_counted_at_the_order_and_at_the_file(tenant_id: 
     refunds.order(book, case, "10,00", on=DAY)
     back = Line(-8490, "RE-26-0411", day="2026-03-12", end_to_end="E-1", reason="MS03")
     take_in(book, bank.statement(back, day="2026-03-12"))
-    with pytest.raises(BadInput, match="cannot be paid back of 0,00"):
+    with pytest.raises(BadInput, match="there is no credit that could be paid back"):
         refunds.order(book, case, "20,00", on=DAY)
     with pytest.raises(BadInput, match="the credit is gone"):
         refund_files.create(book, "shop", DAY)

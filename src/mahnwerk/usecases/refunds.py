@@ -203,6 +203,12 @@ def _check(book: OpenBook, row: Case) -> None:
 
 def _within(row: Case, credit: int, wanted: int | None) -> int:
     cents = credit if wanted is None else wanted
+    if credit <= 0:
+        raise BadInput(
+            f"case {row.case_reference}: there is no credit that could be paid back.",
+            "A credit is what came in beyond what is owed; what was ordered before is used up: "
+            "`mahnwerk refund list`.",
+        )
     if not 0 < cents <= credit:
         raise BadInput(
             f"case {row.case_reference}: {_money(cents)} cannot be paid back of {_money(credit)}.",
