@@ -75,7 +75,7 @@ def test_money_in_suspense_from_the_shell(real_book: Callable[[str], Path], tmp_
     file = tmp_path / "refunds.xml"
     assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["refund_count"] == 1
     said = CliRunner().invoke(app, ["refund", "order", "--entry", "1", *day, "--book", str(folder)])
-    assert said.output.startswith("Known, in_file: 42,00"), said.output
+    assert said.output.startswith("Ordered before, nothing added (now: in file): 42,00"), said.output
 
 
 def test_small_rests_from_the_shell(real_book: Callable[[str], Path]) -> None:
