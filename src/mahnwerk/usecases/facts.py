@@ -99,11 +99,7 @@ def add(
     with transaction.atomic():
         Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
         approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
-        try:
-            added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
-        except fact_records.FactRefused as error:
-            raise BadInput(f"{case}: {error}") from error
-        number, is_new = int(added["fact_no"][0]), bool(added["is_new"][0])
+        number, is_new = _append(book, case, fact)
         if is_new:
             _within_credit(known, cents, credit)
         else:
@@ -120,6 +116,15 @@ def add(
                 detail={"fact_no": number, "kind": known.name.lower(), **approval},
             )
     return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
+
+
+def _append(book: OpenBook, case: str, fact: dict[str, Any]) -> tuple[int, bool]:
+    """Number of the fact, and whether it is new."""
+    try:
+        added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
+    except fact_records.FactRefused as error:
+        raise BadInput(f"{case}: {error}") from error
+    return int(added["fact_no"][0]), bool(added["is_new"][0])
 
 
 def _kind(word: str) -> FactKind:
