@@ -11,6 +11,7 @@ from typing import Any
 from tests.kernel.dunning_books import Story
 
 from mahnwerk.frames import FactKind as F
+from mahnwerk.kernel import calendar
 
 Row = dict[str, Any]
 STILL = {
@@ -100,7 +101,10 @@ def _missed(story: Story, case_id: int, live: list[Row], on: date) -> list[tuple
 
 def _is_held(live: list[Row], on: date) -> bool:
     for row in live:
-        if row["kind"] not in STILL or (row["until_on"] and row["until_on"] < on):
+        until = row["until_on"]
+        while row["kind"] == F.PROMISE_TO_PAY and not calendar.is_working_day(until):
+            until += timedelta(days=1)
+        if row["kind"] not in STILL or (until and until < on):
             continue
         ends = STILL[F(row["kind"])]
         if not any(

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from tests.kernel.books import FACTS, fact, frame
-from tests.kernel.dunning_books import DUE, outcome, simple
+from tests.kernel.dunning_books import DUE, held, outcome, simple
 
 from mahnwerk.frames import FactKind
+from mahnwerk.kernel import calendar
+from mahnwerk.kernel.holds import fact_blocks
 from mahnwerk.kernel.promises import not_kept
 
 K = FactKind
-GIVEN, LAST = date(2026, 3, 20), date(2026, 4, 3)
+GIVEN, LAST = date(2026, 3, 20), date(2026, 4, 3)  # Good Friday: Tuesday the 7th is in time (§ 193 BGB)
+IN_TIME, TOO_LATE = date(2026, 4, 7), date(2026, 4, 8)
 
 
 @pytest.mark.parametrize(
     ("promised", "until", "payments", "on", "missing"),
     [
-        (5_000, LAST, [], LAST, False),  # its last day still counts
-        (5_000, LAST, [], date(2026, 4, 4), True),
-        (5_000, LAST, [(LAST, 5_000)], date(2026, 4, 4), False),
-        (5_000, LAST, [(GIVEN, 2_000), (LAST, 2_000)], date(2026, 4, 4), True),
-        (5_000, LAST, [(date(2026, 4, 4), 5_000)], date(2026, 4, 5), True),
-        (None, LAST, [(LAST, 1)], date(2026, 4, 4), False),
-        (None, None, [], date(2026, 4, 4), True),  # fourteen days where none are named
+        (5_000, LAST, [], IN_TIME, False),  # its last day still counts
+        (5_000, LAST, [], TOO_LATE, True),
+        (5_000, LAST, [(LAST, 5_000)], TOO_LATE, False),
+        (5_000, LAST, [(IN_TIME, 5_000)], TOO_LATE, False),
+        (5_000, LAST, [(GIVEN, 2_000), (IN_TIME, 2_000)], TOO_LATE, True),
+        (5_000, LAST, [(TOO_LATE, 5_000)], date(2026, 4, 9), True),
+        (None, LAST, [(LAST, 1)], TOO_LATE, False),
+        (None, None, [], IN_TIME, False),  # fourteen days where none are named: the same day
+        (None, None, [], TOO_LATE, True),
+        (5_000, date(2026, 3, 25), [], date(2026, 3, 26), True),  # a Wednesday is not moved
+        (5_000, date(2026, 3, 28), [], date(2026, 3, 30), False),  # a Saturday is, to Monday
+        (5_000, date(2026, 3, 28), [], date(2026, 3, 31), True),
+        (5_000, date(2027, 1, 6), [], date(2027, 1, 7), False),  # a holiday of some Länder only
+        (5_000, date(2027, 1, 6), [], date(2027, 1, 8), True),
+        (5_000, date(2101, 1, 1), [], date(2101, 1, 2), True),  # beyond the calendar nothing is moved
     ],
 )
 def test_kept_or_not(
@@ -40,4 +51,15 @@ def test_while_it_is_waited_for_nobody_writes_and_then_dunning_goes_on() -> None
     story = simple().fact(K.PROMISE_TO_PAY, GIVEN, until_on=LAST, amount_cents=5_000)
     assert DUE < GIVEN
     assert outcome(story.plan(LAST)) == ("held", "promise_pending")
-    assert outcome(story.plan(date(2026, 4, 4)))[0] == "measure"
+    assert held(story.plan(LAST))["next_look_on"] == TOO_LATE
+    assert outcome(story.plan(IN_TIME)) == ("held", "promise_pending")
+    assert outcome(story.plan(TOO_LATE))[0] == "measure"
+
+
+def test_of_many_at_once_each_is_waited_for_as_if_it_were_alone() -> None:
+    days = [date(2026, 4, 1) + timedelta(days=n) for n in range(40)]
+    many = [fact(n, K.PROMISE_TO_PAY, GIVEN, until_on=day) for n, day in enumerate(days, start=1)]
+    until = dict(fact_blocks(frame(FACTS, many), GIVEN).select("detail", "until_on").iter_rows())
+    alone = [fact_blocks(frame(FACTS, [row]), GIVEN).row(0, named=True) for row in many]
+    assert until == {row["detail"]: row["until_on"] for row in alone}
+    assert set(until.values()) == {calendar.next_working_day(day) for day in days}

@@ -1,4 +1,7 @@
-"""Promises to pay that were not kept: nothing follows but that dunning goes on and `why` says so."""
+"""Promises to pay: how long they are waited for, and which were not kept.
+
+From a broken one nothing follows but that dunning goes on and `why` says so.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Final
 import polars as pl
 
 from mahnwerk.frames import FactKind
-from mahnwerk.kernel.holds import PROMISE_DAYS
+from mahnwerk.kernel.calendar import next_working_days
+
+PROMISE_DAYS: Final = 14
+"""Days a promise to pay without a date is waited for. Policy."""
 
 NOT_KEPT: Final = {
     "case_id": pl.Int64,
@@ -20,8 +26,37 @@ NOT_KEPT: Final = {
 }
 
 
+def to_last_days(facts: pl.DataFrame) -> pl.DataFrame:
+    """Put into `until_on` of each promise to pay the last day on which a payment keeps it.
+
+    It is the day promised, PROMISE_DAYS after it was given where none was, and the next working day where
+    that is a Saturday, Sunday or public holiday. The Land is not asked for: any Land's holiday counts, in
+    the debtor's favour. A day outside the calendar stays as it is.
+
+    Parameters
+    ----------
+    facts : FACTS; those of other kinds stay as they are
+
+    Guarantees
+    ----------
+    Pure; the promises stand last, else the order of the rows is kept.
+
+    Sources
+    -------
+    § 193 BGB.
+    """
+    is_promise = pl.col("kind") == int(FactKind.PROMISE_TO_PAY)
+    promises = facts.filter(is_promise)
+    if promises.is_empty():
+        return facts
+    named = pl.coalesce("until_on", pl.col("effective_on").dt.offset_by(f"{PROMISE_DAYS}d"))
+    days = promises.select(until_on=named).to_series()
+    last = next_working_days(days, pl.Series([None], dtype=pl.String), keep_uncovered=True)
+    return pl.concat([facts.filter(~is_promise), promises.with_columns(until_on=last)])
+
+
 def not_kept(live: pl.DataFrame, on: date) -> pl.DataFrame:
-    """Promises whose last day has passed without what was promised.
+    """Promises whose last day (`to_last_days`) has passed without what was promised.
 
     A promise of a sum is kept when at least so much came in from the day it was given to its last day; one
     without a sum when anything did.
@@ -34,12 +69,9 @@ def not_kept(live: pl.DataFrame, on: date) -> pl.DataFrame:
     -------
     NOT_KEPT, the oldest first; `promised_cents` null = no sum was named.
     """
-    promises = live.filter(pl.col("kind") == int(FactKind.PROMISE_TO_PAY)).select(
-        "case_id",
-        "fact_no",
-        promised_on="effective_on",
-        until_on=pl.coalesce("until_on", pl.col("effective_on").dt.offset_by(f"{PROMISE_DAYS}d")),
-        promised_cents="amount_cents",
+    given = to_last_days(live.filter(pl.col("kind") == int(FactKind.PROMISE_TO_PAY)))
+    promises = given.select(
+        "case_id", "fact_no", "until_on", promised_on="effective_on", promised_cents="amount_cents"
     )
     over = promises.filter(pl.col("until_on") < on)
     if over.is_empty():
