@@ -59,7 +59,7 @@ def test_while_it_is_waited_for_nobody_writes_and_then_dunning_goes_on() -> None
 
 
 def test_of_many_at_once_each_is_waited_for_as_if_it_were_alone() -> None:
-    days = [date(2026, 4, 1) + timedelta(days=n) for n in range(40)]
+    days = [date(2026, 4, 1) + timedelta(days=n) for n in range(100)]
     many = [fact(n, K.PROMISE_TO_PAY, GIVEN, until_on=day) for n, day in enumerate(days, start=1)]
     until = dict(fact_blocks(frame(FACTS, many), GIVEN).select("detail", "until_on").iter_rows())
     alone = [fact_blocks(frame(FACTS, [row]), GIVEN).row(0, named=True) for row in many]
