@@ -89,6 +89,27 @@ def test_told_fourteen_days_before_then_collected_once_with_the_same_bytes(world
         create(world, date(2026, 3, 20))
 
 
+def test_of_two_first_collections_in_a_file_the_one_on_the_earlier_day_is_the_first(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    due = [{"due_on": date(2026, 3, day), "customer_number": "K-1"} for day in (27, 12, 26, 12)]
+    world = plan_world.make(tenant_id, tmp_path, *due)
+    with world.on(DAY) as book:
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-1", creditor_identifier=IDENTIFIER, signed_on=DAY
+        )
+    announce(world, DAY)
+    made = create(world, date(2026, 3, 16))
+    orders = DebitOrder.objects.order_by("notice__claim__claim_no")
+    assert [(row.collect_on.day, row.sequence) for row in orders] == [
+        (27, "RCUR"),
+        (23, "FRST"),
+        (26, "RCUR"),
+        (23, "RCUR"),
+    ]
+    assert made.content.count(b"<SeqTp>FRST</SeqTp>") == 1
+
+
 def test_a_file_recorded_but_never_written_is_named_and_made_again(tenant_id: int, tmp_path: Path) -> None:
     due = ({"due_on": date(2026, 3, 12)}, {"due_on": date(2026, 3, 30)})
     world = plan_world.make(tenant_id, tmp_path, *due)
