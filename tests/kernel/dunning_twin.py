@@ -110,8 +110,8 @@ def _standing(live: list[Row], begins: set[F], ends: set[F], on: date) -> list[R
         if f["kind"] == F.DISPUTE_RAISED and f["amount_cents"] is not None and f["claim_id"] is not None:
             continue
         until = f["until_on"]
-        if f["kind"] == F.PROMISE_TO_PAY and until is None:
-            until = f["effective_on"] + timedelta(days=14)
+        if f["kind"] == F.PROMISE_TO_PAY:
+            until = calendar.next_working_day(until or f["effective_on"] + timedelta(days=14))
         if until is not None and until < on:
             continue
         key = (f["effective_on"], f["fact_no"])

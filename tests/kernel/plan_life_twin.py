@@ -13,6 +13,7 @@ from typing import Any
 from tests.kernel.dunning_books import Story
 
 from mahnwerk.frames import FactKind as F
+from mahnwerk.kernel import calendar
 
 Row = dict[str, Any]
 UNDOING = (F.VOIDED, F.PAYMENT_RETURNED)
@@ -72,6 +73,8 @@ def stand(story: Story, case_id: int, on: date, received: set[int]) -> Stand:
         lacks = row["amount_cents"] - min(left, row["amount_cents"])
         left -= row["amount_cents"] - lacks
         over = row["due_on"] + timedelta(days=row["grace_days"])
+        while not calendar.is_working_day(over):
+            over += timedelta(days=1)
         if lacks and over < on:
             missed, last, first_day = missed + lacks, over, first_day or over
             if two_day is None and missed >= 2 * rows[0]["amount_cents"]:

@@ -11,6 +11,7 @@ from typing import Any
 from tests.kernel.dunning_books import Story
 
 from mahnwerk.frames import FactKind as F
+from mahnwerk.kernel import calendar
 
 Row = dict[str, Any]
 STILL = {
@@ -83,7 +84,7 @@ def _missed(story: Story, case_id: int, live: list[Row], on: date) -> list[tuple
     for row in mine:
         lacks = row["amount_cents"] - min(paid, row["amount_cents"])
         paid -= row["amount_cents"] - lacks
-        days = [row["due_on"] + timedelta(days=row["grace_days"])]
+        days = [_working(row["due_on"] + timedelta(days=row["grace_days"]))]
         if row["is_debited"]:
             ended, failed = row["mandate_until"], row["failed_on"]
             is_ours = failed is None or failed > on or row["failed_reason"] == "AM05"
@@ -98,9 +99,18 @@ def _missed(story: Story, case_id: int, live: list[Row], on: date) -> list[tuple
     return found
 
 
+def _working(day: date) -> date:
+    while not calendar.is_working_day(day):
+        day += timedelta(days=1)
+    return day
+
+
 def _is_held(live: list[Row], on: date) -> bool:
     for row in live:
-        if row["kind"] not in STILL or (row["until_on"] and row["until_on"] < on):
+        until = row["until_on"]
+        if row["kind"] == F.PROMISE_TO_PAY:
+            until = _working(until)
+        if row["kind"] not in STILL or (until and until < on):
             continue
         ends = STILL[F(row["kind"])]
         if not any(

@@ -118,16 +118,24 @@ def test_column_keeps_nulls_name_order_and_unknown_lands() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(DAYS, LANDS, st.integers(0, 12)), min_size=1, max_size=30), st.booleans())
-def test_column_equals_walking_day_by_day(rows: list[tuple[date, str | None, int]], local: bool) -> None:
-    dates = pl.Series([row[0] for row in rows])
-    lands = pl.Series([row[1] for row in rows], dtype=pl.String)
-    counts = pl.Series([row[2] for row in rows])
+@given(
+    st.lists(st.tuples(DAYS, LANDS, st.integers(0, 12)), min_size=1, max_size=30),
+    st.sampled_from([1, calendar._FEW]),
+    st.booleans(),
+)
+def test_column_equals_walking_day_by_day(
+    rows: list[tuple[date, str | None, int]], times: int, local: bool
+) -> None:
+    dates = pl.Series([row[0] for row in rows] * times)
+    lands = pl.Series([row[1] for row in rows] * times, dtype=pl.String)
+    counts = pl.Series([row[2] for row in rows] * times)
     moved = calendar.next_working_days(dates, lands, local_holidays=local)
     added = calendar.add_working_days_to(dates, counts, lands, local_holidays=local)
     for n, (day, land, count) in enumerate(rows):  # few rows go without the tables, many with them
         assert moved[n] == calendar.next_working_day(day, land, local_holidays=local)
         assert added[n] == calendar.add_working_days(day, count, land, local_holidays=local)
+    assert moved.to_list() == moved[: len(rows)].to_list() * times
+    assert added.to_list() == added[: len(rows)].to_list() * times
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernel.books import book, claim, default_after_due, fact, frame
-from tests.kernel.dunning_books import DUE, held, laws, outcome, simple
+from tests.kernel.dunning_books import DUE, held, laws, outcome, shipped, simple
 
 from mahnwerk.frames import FactKind, HeldReason
 from mahnwerk.kernel import plans
@@ -44,10 +45,6 @@ def instalments(rate: int = 0, count: int = 4, amount: int = 2_500, case_id: int
 
 
 def planned(on: date, *facts: tuple[K, date, dict[str, Any]], rate: int = 0, told: date | None = None) -> Any:
-    from dataclasses import replace
-
-    from tests.kernel.dunning_books import shipped
-
     story = simple()
     story.fact(K.PLAN_AGREED, AGREED, claim_id=11, code="plan-1")
     for kind, day, more in facts:
@@ -86,6 +83,21 @@ def test_once_told_it_waits_for_the_answer_or_the_next_instalment(
     assert row["next_look_on"] == look_on
 
 
+def test_where_the_grace_ends_on_a_saturday_it_is_looked_at_after_the_next_working_day() -> None:
+    paid = (K.PAYMENT_RECEIVED, date(2026, 4, 14), {"amount_cents": 5_000})
+    saturday = date(2026, 6, 20) - timedelta(days=7)
+    story = simple()
+    story.fact(K.PLAN_AGREED, AGREED, claim_id=11, code="plan-1").fact(paid[0], paid[1], **paid[2])
+    rows = instalments().with_columns(
+        due_on=pl.when(pl.col("number") == 3).then(pl.lit(saturday)).otherwise("due_on")
+    )
+    row = held(
+        plan_day(replace(story.book(), instalments=rows), laws(), date(2026, 6, 21), procedures=shipped())
+    )
+    assert row["detail"] == f"instalment_late {saturday}"
+    assert row["next_look_on"] == date(2026, 6, 23)
+
+
 def test_missed_and_not_told_yet_it_is_the_reminders_turn() -> None:
     assert outcome(planned(date(2026, 4, 23))) == ("measure", "plan_reminder")
 
@@ -102,10 +114,6 @@ def test_broken_or_ended_dunning_goes_on() -> None:
 
 
 def test_a_claim_placed_after_the_plan_is_dunned_by_itself() -> None:
-    from dataclasses import replace
-
-    from tests.kernel.dunning_books import shipped
-
     story = simple().claim(12, due_on=date(2026, 4, 20))
     story.fact(K.PLAN_AGREED, AGREED, claim_id=11, code="plan-1")
     story.fact(K.PAYMENT_RECEIVED, date(2026, 4, 15), claim_id=11, amount_cents=2_500)
@@ -115,8 +123,6 @@ def test_a_claim_placed_after_the_plan_is_dunned_by_itself() -> None:
 
 
 def money(on: date, *facts: dict[str, Any], rate: int = 0) -> dict[str, Any]:
-    from dataclasses import replace
-
     claims = [claim(1, issued_on=date(2026, 1, 1), principal_cents=100_000)]
     given_book = replace(book(claims, list(facts)), instalments=instalments(rate))
     result = replay(given_book, default_after_due(claims), laws(), on, detail=True)

@@ -123,6 +123,24 @@ def test_states(payments: int, on: date, state: str) -> None:
     assert row["state"] == state
 
 
+@pytest.mark.parametrize(
+    ("due_on", "last"),
+    [
+        (date(2026, 12, 14), date(2026, 12, 21)),  # a Monday stays
+        (date(2026, 12, 12), date(2026, 12, 21)),  # a Saturday becomes Monday
+        (date(2026, 12, 13), date(2026, 12, 21)),
+        (date(2026, 12, 18), date(2026, 12, 28)),  # Christmas, and a weekend behind it
+        (date(2026, 12, 30), date(2027, 1, 7)),  # Epiphany, a holiday of some Länder: the Land is not asked
+        (date(2100, 12, 30), date(2101, 1, 6)),  # beyond the calendar nothing is moved
+    ],
+)
+def test_days_of_grace_end_on_a_working_day(due_on: date, last: date) -> None:
+    rows = agreed(1, due_on=due_on)
+    assert plan_states.states(rows, paid(0), last)["state"].to_list() == ["grace"]
+    (row,) = plan_states.states(rows, paid(0), last + timedelta(days=1)).to_dicts()
+    assert (row["state"], row["missed_from"]) == ("missed", last)
+
+
 ORDER = {"fulfilled": 0, "kept": 1, "grace": 2, "not_collected": 3, "missed": 4, "broken": 5}
 
 

@@ -255,7 +255,7 @@ def test_a_returned_instalment_is_announced_by_a_message_before_it_is_collected_
     shop.on(dt.date(2026, 4, 14))
     debit_files.book_credit(shop.book, order.file.message_id, dt.date(2026, 4, 14))
     shop.on(dt.date(2026, 4, 16))
-    debit_files._refuse(shop.book, order, "AM04", dt.date(2026, 4, 16))
+    debit_files.refuse_orders(shop.book, order.file, {order: "AM04"}, dt.date(2026, 4, 16))
     assert DebitStatus.objects.filter(word="returned").count() == 1
     day = dt.date(2026, 4, 17)
     (told,) = shop.announces(day)

@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
+from mahnwerk.frames import FactKind
 from mahnwerk.kernel.target_days import is_target_day
+from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates, tenancy
 from mahnwerk.records.book import ensure_tenant
 from mahnwerk.records.models import Creditor, DebitMandate, DebitNotice, DebitOrder, Fact
@@ -87,6 +89,27 @@ def test_told_fourteen_days_before_then_collected_once_with_the_same_bytes(world
     assert announce(world, date(2026, 3, 17)) == []
     with pytest.raises(BadInput, match="nothing to collect"):
         create(world, date(2026, 3, 20))
+
+
+def test_of_two_first_collections_in_a_file_the_one_on_the_earlier_day_is_the_first(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    due = [{"due_on": date(2026, 3, day), "customer_number": "K-1"} for day in (27, 12, 26, 12)]
+    world = plan_world.make(tenant_id, tmp_path, *due)
+    with world.on(DAY) as book:
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-1", creditor_identifier=IDENTIFIER, signed_on=DAY
+        )
+    announce(world, DAY)
+    made = create(world, date(2026, 3, 16))
+    orders = DebitOrder.objects.order_by("notice__claim__claim_no")
+    assert [(row.collect_on.day, row.sequence) for row in orders] == [
+        (27, "RCUR"),
+        (23, "FRST"),
+        (26, "RCUR"),
+        (23, "RCUR"),
+    ]
+    assert made.content.count(b"<SeqTp>FRST</SeqTp>") == 1
 
 
 def test_a_file_recorded_but_never_written_is_named_and_made_again(tenant_id: int, tmp_path: Path) -> None:
@@ -459,3 +482,57 @@ def test_a_final_collection_is_the_last_under_its_mandate(tenant_id: int, tmp_pa
     assert b"<SeqTp>FNAL</SeqTp>" in create(world, date(2026, 3, 16)).content
     creditor = direct_debits.creditor_of(world.book, "shop")
     assert not direct_debits.open_mandates(world.book, creditor, date(2026, 3, 17))
+
+
+@pytest.mark.parametrize(
+    ("reason", "asks"), [("MD06", True), ("MS02", True), ("AM04", False), ("MS03", False), ("", False)]
+)
+@pytest.mark.parametrize("by", ["status report", "order returned", "payment returned"])
+def test_what_the_debtor_refused_is_collected_again_only_if_a_person_says_so(
+    world: PlanWorld, tmp_path: Path, reason: str, asks: bool, by: str
+) -> None:
+    announce(world, DAY)
+    name = create(world, date(2026, 3, 16)).message_id
+    back, day = date(2026, 3, 30), date(2026, 4, 1)
+    order = DebitOrder.objects.get()
+    if by == "status report":
+        refuse(world, f"{name}-00001", reason, tmp_path, back)
+    elif by == "order returned":
+        with world.on(back) as book:
+            debit_files.book_credit(book, name, date(2026, 3, 23))
+            debit_files.refuse_orders(book, order.file, {order: reason}, back)
+    else:  # credited and returned without an end-to-end id: the facts alone tell
+        paid = world.pays(date(2026, 3, 23), "100.01")
+        code = f"return.{reason.lower()}" if reason else None
+        row = {
+            "case_id": order.notice.case_id, "kind": FactKind.PAYMENT_RETURNED, "effective_on": back,
+            "voids_fact_no": paid.fact_no, "code": code, "source_key": "bank|1",
+        }  # fmt: skip
+        fact_records.append(world.book.tenant_id, [row], recorded_at=datetime(2026, 3, 30, tzinfo=UTC))
+    if not asks:
+        assert len(announce(world, day)) == 1
+        return
+    assert announce(world, day) == []
+    with world.on(day) as book:
+        (row,) = direct_debits.refused(book, "shop", day)
+        assert (row.case_reference, row.mandate, row.reason) == (world.reference, "M-1", reason)
+        with pytest.raises(BadInput, match="which cases"):
+            direct_debits.announce(book, "shop", day, although_refused=True)
+        only = [world.reference]
+        told = direct_debits.announce(book, "shop", day, told_by="post", cases=only, although_refused=True)
+        assert len(told) == 1
+        assert direct_debits.refused(book, "shop", day) == []
+    assert create(world, date(2026, 4, 8)).sum_cents == told[0].amount_cents == row.amount_cents
+
+
+def test_a_new_mandate_says_that_it_may_be_collected_again(world: PlanWorld, tmp_path: Path) -> None:
+    announce(world, DAY)
+    name = create(world, date(2026, 3, 16)).message_id
+    refuse(world, f"{name}-00001", "MD06", tmp_path, date(2026, 3, 30))
+    day = date(2026, 4, 1)
+    with world.on(day) as book:
+        direct_debits.end_mandate(book, world.reference, day)
+        direct_debits.add_mandate(
+            book, world.reference, reference="M-2", creditor_identifier=IDENTIFIER, signed_on=day
+        )
+    assert len(announce(world, day)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.records import worlds
@@ -14,7 +15,7 @@ from tests.usecases.plan_world import PlanWorld
 from mahnwerk.frames import FactKind, Role
 from mahnwerk.kernel.plans import CLAUSES
 from mahnwerk.records import plans as plan_records
-from mahnwerk.records.models import AuditEntry, Case, Claim, Fact, InstalmentPlan, PayLink
+from mahnwerk.records.models import AuditEntry, Case, CaseParticipant, Claim, Fact, InstalmentPlan, PayLink
 from mahnwerk.records.models import PlanOffer as OfferRow
 from mahnwerk.usecases import cases, clock, plan_reminders, plans, provider_accounts, provider_links
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -255,3 +256,33 @@ def test_nobody_signs_a_plan_whose_first_instalment_is_missing_already(
         else:
             with pytest.raises(BadInput, match="instalment of 2026-03-16 has fallen due"):
                 plans.agree(book, world.reference, offer_id=kept.offer_id, on=on)
+
+
+@pytest.mark.parametrize(
+    ("others", "asked", "affordable", "exceeds"),
+    [
+        ({"per_month": "100"}, {"per_month": "60"}, 351_50, False),
+        ({"all_on": date(2026, 6, 15)}, {"per_month": "60"}, 451_50, False),  # 300 once, 60 besides
+        ({"all_on": date(2026, 6, 15)}, {"per_month": "160"}, 451_50, False),  # over by then
+        ({"all_on": date(2026, 4, 15)}, {"per_month": "160"}, 451_50, True),  # 300 and 160 in one month
+        ({"all_on": date(2026, 4, 15)}, {"all_on": date(2026, 4, 20)}, 451_50, True),  # one month's for both
+        ({"all_on": date(2026, 4, 15)}, {"all_on": date(2026, 5, 20)}, 451_50, False),
+        ({"all_on": date(2026, 4, 15)}, {"all_on": date(2026, 3, 30)}, 451_50, False),
+    ],
+)
+def test_another_deferral_counts_in_its_month_and_a_plan_in_each(
+    tenant_id: int, tmp_path: Path, world: PlanWorld, others: dict[str, Any], asked: dict[str, Any],
+    affordable: int, exceeds: bool,
+) -> None:  # fmt: skip
+    other = plan_world.make(tenant_id, tmp_path, key="other")
+    person = CaseParticipant.objects.get(case__case_reference=world.reference, part="debtor")
+    CaseParticipant.objects.create(
+        tenant_id=tenant_id,
+        case=Case.objects.get(case_reference=other.reference),
+        person_id=person.person_id,
+        part="debtor",
+    )
+    with other.on(DAY) as book:
+        plans.agree(book, other.reference, ask=read_ask(others.pop("per_month", ""), **others), on=DAY)
+    view = offer(world, asked.pop("per_month", ""), income="2200", **asked)
+    assert (view.affordable_cents, view.exceeds_affordable) == (affordable, exceeds)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +21,9 @@ from mahnwerk.cli.options import (
 )
 from mahnwerk.cli.output import date_text, money
 
+if TYPE_CHECKING:
+    from mahnwerk.usecases.direct_debits import Refused
+
 app = typer.Typer(help="SEPA direct debits: notice, file, status.", no_args_is_help=True)
 mandates = typer.Typer(help="SEPA mandates of debtors.", no_args_is_help=True)
 CreditorOption = Annotated[str, typer.Option("--creditor", help="Key of the creditor.")]
@@ -32,6 +36,9 @@ def announce(
     told_by: Annotated[
         str, typer.Option("--told-by", help="message: the run writes. email, post, phone: you have told it.")
     ] = "message",
+    although_refused: Annotated[
+        bool, typer.Option("--although-refused", help="Also what these debtors refused: they agreed since.")
+    ] = False,
     on: LastRunOption = None,
     book: BookOption = "",
     actor: ActorOption = "",
@@ -41,7 +48,8 @@ def announce(
 
     The next run plans a message to each debtor, and send sends it. Nothing is collected that was not told in
     time.
-    With --told-by you say that you have told the debtors these texts yourself.
+    With --told-by you say that you have told the debtors these texts yourself. What a debtor refused is left
+    out and named until you say, with --case and --although-refused, that it may be collected again.
 
     Example:
 
@@ -51,7 +59,9 @@ def announce(
     opened = open_book(book, actor)
     from mahnwerk.usecases import direct_debits
 
-    told = direct_debits.announce(opened, creditor, day_of(on), told_by=told_by, cases=case or ())
+    told = direct_debits.announce(
+        opened, creditor, day_of(on), told_by=told_by, cases=case or (), although_refused=although_refused
+    )
     if as_json:
         output.emit_json(told)
         return
@@ -59,6 +69,42 @@ def announce(
         typer.echo(f"{row.case_reference}: {row.text}")
     waiting = sum(row.told_by == direct_debits.BY_MESSAGE for row in told)
     typer.echo(f"{len(told)} announced" + (f", {waiting} by the next run and send." if waiting else "."))
+    _tell_refused(direct_debits.refused(opened, creditor, day_of(on)))
+
+
+@app.command("refused")
+def refused(
+    creditor: CreditorOption,
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List what is not collected again by itself: its debtor refused it or had it taken back.
+
+    Example:
+
+        mahnwerk direct-debit refused --creditor lindenhof
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import direct_debits
+
+    found = direct_debits.refused(opened, creditor, day_of(on))
+    if as_json:
+        output.emit_json(found)
+        return
+    _tell_refused(found)
+    typer.echo(f"{len(found)} refused.")
+
+
+def _tell_refused(found: Sequence[Refused]) -> None:
+    for row in found:
+        typer.echo(
+            f"  refused by the debtor ({row.reason}): {row.case_reference}, {row.what}, "
+            f"{money(row.amount_cents)}, mandate {row.mandate}."
+        )
+        again = f"direct-debit announce --case {row.case_reference} --although-refused"
+        typer.echo(f"    If he agreed since: {again}")
 
 
 @app.command("create")

@@ -34,7 +34,7 @@ LAENDER: Final[tuple[str, ...]] = (
 _ISO: Final = {"de": "DE", "at": "AT", "ch": "CH"}
 _NOT_A_REGION: Final = {"Augsburg", "Stadt Zurich"}  # towns the library lists among the regions
 _FRIDAY: Final = 5  # ISO weekday
-_FEW: Final = 8
+_FEW: Final = 64  # rows: the tables of any Land take half a second to build, once
 
 
 class CalendarError(ValueError):

@@ -17,12 +17,10 @@ import polars as pl
 
 from mahnwerk.frames import HELD, Channel, FactKind, HeldReason
 from mahnwerk.kernel.notices import DISPROVED, UNCERTAIN
+from mahnwerk.kernel.promises import to_last_days
 
 RANK: Final[Mapping[HeldReason, int]] = {reason: rank for rank, reason in enumerate(HeldReason)}
 """Place of each reason in the order of precedence."""
-
-PROMISE_DAYS: Final = 14
-"""Days a promise to pay without a date is waited for. Policy."""
 
 CANDIDATES: Final = {
     "case_id": pl.Int64,
@@ -89,7 +87,8 @@ def fact_blocks(facts: pl.DataFrame, on: date) -> pl.DataFrame:
 
     A beginning is in force until its own last day (`until_on`) has passed or an ending of the same
     kind follows it: on a later day, or on the same day with a higher number. An ending without a claim
-    ends those of all claims; `HOLD_LIFTED` with a code ends the holds of that code only.
+    ends those of all claims; `HOLD_LIFTED` with a code ends the holds of that code only. The last day of a
+    promise to pay is the one that `promises.to_last_days` gives it.
 
     Parameters
     ----------
@@ -147,7 +146,6 @@ def _begun(mine: pl.DataFrame, on: date) -> pl.DataFrame:
         },
         orient="row",
     )
-    promise = pl.col("kind") == FactKind.PROMISE_TO_PAY
     partial = (
         (pl.col("kind") == FactKind.DISPUTE_RAISED)
         & pl.col("claim_id").is_not_null()
@@ -158,13 +156,11 @@ def _begun(mine: pl.DataFrame, on: date) -> pl.DataFrame:
     )
     code = pl.when(pl.col("code") != "").then(pl.col("code"))
     return (
-        mine.join(begins, on="kind")
+        to_last_days(mine)
+        .join(begins, on="kind")
         .filter(~partial)
         .with_columns(
             code=code,
-            until_on=pl.when(promise & pl.col("until_on").is_null())
-            .then(pl.col("effective_on").dt.offset_by(f"{PROMISE_DAYS}d"))
-            .otherwise(pl.col("until_on")),
             rank=pl.when((pl.col("kind") == FactKind.HOLD_SET) & shared.is_not_null())
             .then(shared)
             .otherwise(pl.col("rank")),

@@ -10,7 +10,7 @@ import polars as pl
 from mahnwerk.frames import HeldReason
 from mahnwerk.kernel import holds
 from mahnwerk.kernel.holds import BLOCKS, RANK
-from mahnwerk.kernel.plan_states import PlanState
+from mahnwerk.kernel.plan_states import PlanState, grace_ends
 
 WORDS: Final = {
     PlanState.KEPT: "next_instalment",
@@ -55,6 +55,9 @@ def plan_blocks(
         instalments.select("case_id", "plan_id", "plan_code", "grace_days", "is_debited").unique(),
         on=["case_id", "plan_id"],
     ).join(told, on="plan_id", how="left")
+    known = known.with_columns(
+        missing_over=grace_ends(known, "missing_since"), next_over=grace_ends(known, "next_open_on")
+    )
     # Told of what is missed: next the answer runs out, or another instalment is missed.
     answer = pl.when(pl.col("answer_by") >= on).then("answer_by")
     state, missing = pl.col("state"), pl.col("missing_since")
@@ -72,8 +75,8 @@ def plan_blocks(
         .when("is_debited")
         .then(pl.lit(on))
         .when(state == PlanState.GRACE.value)
-        .then(_plus(missing, pl.col("grace_days")))
-        .otherwise(pl.min_horizontal(answer, _plus(pl.col("next_open_on"), pl.col("grace_days")))),
+        .then("missing_over")
+        .otherwise(pl.min_horizontal(answer, "next_over")),
         rank=pl.lit(RANK[HeldReason.PLAN_KEPT], pl.Int16),
     )
     return (
@@ -84,10 +87,6 @@ def plan_blocks(
         )
         .select(list(BLOCKS))
     )
-
-
-def _plus(day: pl.Expr, days: pl.Expr) -> pl.Expr:
-    return (day.cast(pl.Int32) + days).cast(pl.Date)
 
 
 def stands_against(

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from mahnwerk.kernel import plans
+from mahnwerk.kernel import calendar, plans
 
 CREDITORS_FAULT: Final = frozenset({"MD01", "MD02", "AM05", "AG01", "AG02", "FF05", "RC01"})
 """Codes of the bank for a debit that came back for what the creditor did: no mandate, collected twice, wrong
@@ -114,12 +114,26 @@ def parts(
     return _rows(mine, paid(live, claims, mine, laid), on).select(list(PARTS))
 
 
+def grace_ends(rows: pl.DataFrame, due: str = "due_on") -> pl.Series:
+    """The last of the days of grace after a due date: the next working day where it would be none.
+
+    The Land is not asked for: any Land's holiday counts, in the debtor's favour. A day outside the
+    calendar stays as it is. Source: § 193 BGB.
+
+    Parameters
+    ----------
+    rows : with grace_days, and the due date in the column `due`, null allowed
+    """
+    ends = rows.select((pl.col(due).cast(pl.Int32) + pl.col("grace_days")).cast(pl.Date)).to_series()
+    return calendar.next_working_days(ends, pl.Series([None], dtype=pl.String), keep_uncovered=True)
+
+
 def states(instalments: pl.DataFrame, paid: pl.DataFrame, on: date) -> pl.DataFrame:
     """Where each plan stands on a day.
 
     How: what was paid is held against the cumulated instalments, the oldest first. One that is not covered
-    is missed when its days of grace are over, unless it is ours to collect: the terms say so, a mandate is
-    open, and its last direct debit did not come back from the debtor's bank.
+    is missed when its days of grace (`grace_ends`) are over, unless it is ours to collect: the terms say so,
+    a mandate is open, and its last direct debit did not come back from the debtor's bank.
 
     Parameters
     ----------
@@ -191,14 +205,14 @@ def _rows(instalments: pl.DataFrame, paid: pl.DataFrame, on: date) -> pl.DataFra
     own = pl.col("is_debited") & ~mandate
     failed = (pl.col("failed_on") <= on).fill_null(False)
     failed &= ~pl.col("failed_reason").is_in(sorted(CREDITORS_FAULT)).fill_null(False)
-    over = pl.col("due_on") + pl.duration(days="grace_days")
-    is_over = over < on
+    is_over = pl.col("over") < on
     last_day = pl.max_horizontal("due_on", "collect_on")
     wait = last_day + pl.duration(days="grace_days")
     collectable = pl.col("is_debited") & mandate & ~failed
     began = pl.when(own).then(pl.max_horizontal("agreed_on", "mandate_until")).otherwise(None)
     return (
-        instalments.sort("plan_id", "due_on", "number")
+        instalments.with_columns(over=grace_ends(instalments))
+        .sort("plan_id", "due_on", "number")
         .with_columns(cumulated=amount.cum_sum().over("plan_id"))
         .join(paid, on=["case_id", "plan_code"], how="left", maintain_order="left")
         .with_columns(
@@ -216,7 +230,7 @@ def _rows(instalments: pl.DataFrame, paid: pl.DataFrame, on: date) -> pl.DataFra
             & pl.col("is_ours")
             & pl.when("is_ordered").then(wait < on).otherwise(last_day < on),
             missed_day=pl.max_horizontal(
-                over,
+                "over",
                 pl.when(pl.col("is_debited") & failed).then("failed_on"),
                 pl.when(own).then("mandate_until"),
             ),

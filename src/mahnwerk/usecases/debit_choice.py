@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mahnwerk.formats import creditor_identifier, pain
@@ -78,7 +78,7 @@ def choose(book: OpenBook, creditor: Creditor, known: Mapping[int, DebitMandate]
     facts = [fact for one in chooser.chosen for fact in _later(one)]
     if facts:
         fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
-    return Choice(chooser.chosen, chooser.skipped, chooser.moved)
+    return Choice(chooser.in_sequence(), chooser.skipped, chooser.moved)
 
 
 def _day(notice: DebitNotice, mandate: DebitMandate, told: Told) -> dt.date:
@@ -154,6 +154,20 @@ class _Chooser:
             why = f"on {due} instead of {notice.collect_on}: its announcement left later than planned"
             self.moved.append(f"{self._name(target, mandate)}: {why}")
 
+    def in_sequence(self) -> list[Chosen]:
+        """The chosen; the earliest under a mandate that was never collected under is its first (FRST)."""
+        first: dict[int, int] = {}
+        for place, one in enumerate(self.chosen):
+            if one.mandate.sequence in (*ONCE, "RCUR") or one.mandate.id in self.collected:
+                continue
+            known = first.setdefault(one.mandate.id, place)
+            if one.collection.collect_on < self.chosen[known].collection.collect_on:
+                first[one.mandate.id] = place
+        for place in first.values():
+            one = self.chosen[place]
+            self.chosen[place] = replace(one, collection=replace(one.collection, sequence="FRST"))
+        return self.chosen
+
     def skip(self, target: Target, mandate: DebitMandate, reason: str) -> None:
         """Leave a target out, and say why."""
         self.skipped.append(f"{self._name(target, mandate)}: {reason}")
@@ -176,8 +190,6 @@ class _Chooser:
         reason = self._identifier(mandate)
         if reason:
             return reason
-        sequence = mandate.sequence if mandate.sequence in (*ONCE, "RCUR") else None
-        is_first = mandate.id not in self.used and mandate.id not in self.collected
         collection = Collection(
             end_to_end_id="",
             amount_cents=min(target.amount_cents, notice.amount_cents),
@@ -187,7 +199,7 @@ class _Chooser:
             mandate_signed_on=mandate.signed_on,
             collect_on=max(self.earliest, due),
             text=case.rf_reference,
-            sequence=sequence or ("FRST" if is_first else "RCUR"),
+            sequence=mandate.sequence if mandate.sequence in ONCE else "RCUR",
         )
         return pain.complaint(collection) or collection
 

@@ -29,6 +29,12 @@ LATE: Final = dt.timedelta(days=5)
 """A collection told for a day that has passed by more is announced anew."""
 
 
+DEBTORS_NO: Final = frozenset({"MD01", "MD06", "MS02", "SL01"})
+"""Codes of the bank for a debit its debtor refused, had taken back, or says he never allowed: collected
+again only if a person says so. Some of them end the mandate, too (`debit_files.MANDATE_OVER`)."""
+_CODE: Final = "return."
+
+
 @dataclass
 class History:
     """Notices and orders of the cases with an open mandate."""
@@ -41,6 +47,8 @@ class History:
     """Orders refused or returned, by a status report or by the bank statement."""
     written: dict[int, dt.date]
     """case_id → day of its last message that announced a direct debit"""
+    noes: dict[int, str]
+    """order_id → code of the bank, one of DEBTORS_NO, with which it came back"""
 
     @classmethod
     def of(cls, book: OpenBook, creditor: Creditor) -> History:
@@ -58,16 +66,22 @@ class History:
         orders = DebitOrder.objects.filter(
             tenant_id=book.tenant_id, notice__case_id__in=_cases(book, creditor)
         ).select_related("notice")
-        gone = set(
-            DebitStatus.objects.filter(tenant_id=book.tenant_id, order__in=orders)
-            .exclude(word=DebitStatus.Word.BOOKED)
-            .values_list("order_id", flat=True)
+        gone = DebitStatus.objects.filter(tenant_id=book.tenant_id, order__in=orders).exclude(
+            word=DebitStatus.Word.BOOKED
         )
+        reasons: dict[int, set[str]] = defaultdict(set)
+        for order_id, reason in gone.values_list("order_id", "reason"):
+            reasons[order_id].add(reason)
         returns = _returns(book, creditor)
-        back = {one.id for one in orders if one.id in gone or _is_among(one, returns[one.notice.case_id])}
+        for one in orders:
+            told = _codes(one, returns[one.notice.case_id])
+            if told:
+                reasons[one.id] |= told
+        back = set(reasons)
+        noes = {order_id: min(told & DEBTORS_NO) for order_id, told in reasons.items() if told & DEBTORS_NO}
         messages = Message.objects.filter(**mine, step_id=DEBIT_NOTICE, sealed_on__isnull=False)
         written = dict(messages.values_list("case_id").annotate(last=Max("sealed_on")))
-        return cls(last, {one.notice_id: one for one in orders}, back, written)
+        return cls(last, {one.notice_id: one for one in orders}, back, written, noes)
 
     def last_of(self, target: Target) -> DebitNotice | None:
         """The latest notice about a claim or instalment."""
@@ -89,6 +103,12 @@ class History:
         days = (last.collect_on, *told.get(last.id, ())[1:])
         return not self.is_untold(target, told) and max(days) + LATE < on
 
+    def no_of_debtor(self, target: Target, mandate: DebitMandate) -> str:
+        """With which of DEBTORS_NO its last collection under this mandate came back; "" = none."""
+        last = self.last_of(target)
+        order = self.orders.get(last.id) if last is not None else None
+        return self.noes.get(order.id, "") if order is not None and order.mandate_id == mandate.id else ""
+
     def is_untold(self, target: Target, told: Told) -> bool:
         """Whether a message is to tell of the target and has not left yet."""
         last = self.last_of(target)
@@ -107,25 +127,29 @@ def _cases(book: OpenBook, creditor: Creditor) -> Any:
     ).values("case_id")
 
 
-def _returns(book: OpenBook, creditor: Creditor) -> dict[int, list[tuple[dt.date, int]]]:
-    """case_id → day and cents of each payment that came back since."""
+def _returns(book: OpenBook, creditor: Creditor) -> dict[int, list[tuple[dt.date, int, str]]]:
+    """case_id → day, cents and code of the bank, "" if none, of each payment that came back since."""
     cases = _cases(book, creditor)
     returned = Fact.objects.filter(
         tenant_id=book.tenant_id, case_id__in=cases, kind=FactKind.PAYMENT_RETURNED
     )
     numbers = {
-        (case_id, fact_no): on
-        for case_id, fact_no, on in returned.values_list("case_id", "voids_fact_no", "effective_on")
+        (case_id, fact_no): (on, (code or "").removeprefix(_CODE).upper())
+        for case_id, fact_no, on, code in returned.values_list(
+            "case_id", "voids_fact_no", "effective_on", "code"
+        )
     }
-    found: dict[int, list[tuple[dt.date, int]]] = defaultdict(list)
+    found: dict[int, list[tuple[dt.date, int, str]]] = defaultdict(list)
     paid = Fact.objects.filter(
         tenant_id=book.tenant_id, case_id__in=returned.values("case_id"), amount_cents__isnull=False
     )
     for case_id, fact_no, on, cents in paid.values_list("case_id", "fact_no", "effective_on", "amount_cents"):
         if (case_id, fact_no) in numbers:
-            found[case_id].append((min(on, numbers[case_id, fact_no]), cents))
+            returned_on, code = numbers[case_id, fact_no]
+            found[case_id].append((min(on, returned_on), cents, code))
     return found
 
 
-def _is_among(order: DebitOrder, returns: list[tuple[dt.date, int]]) -> bool:
-    return any(cents == order.amount_cents and on >= order.collect_on for on, cents in returns)
+def _codes(order: DebitOrder, returns: list[tuple[dt.date, int, str]]) -> set[str]:
+    """The codes of the returns that can be this order's."""
+    return {code for on, cents, code in returns if cents == order.amount_cents and on >= order.collect_on}

@@ -217,6 +217,7 @@ def announce(
     *,
     told_by: str = BY_MESSAGE,
     cases: Sequence[str] = (),
+    although_refused: bool = False,
 ) -> list[Announced]:
     """Decide what will be collected and when, and have the debtors told; until then nobody is dunned for it.
 
@@ -230,12 +231,19 @@ def announce(
     told_by : message = the run writes; email, post, phone = a person told these texts on this day, also of
         what a message was to tell and has not
     cases : only these, by reference; empty = all of the creditor
+    although_refused : also what the debtor refused or had taken back (`refused` lists it); a person says so,
+        case by case
 
     Raises
     ------
     BadInput, NotFound
-        No way to tell; no such creditor or case.
+        No way to tell; no such creditor or case; refused ones without the cases.
     """
+    if although_refused and not cases:
+        raise BadInput(
+            "it is not said in which cases to collect again what was refused.",
+            "Name each with --case, after its debtor agreed.",
+        )
     if told_by not in TOLD_BY:
         raise BadInput(f"{told_by!r} is no way to tell.", f"Use one of {', '.join(TOLD_BY)}.")
     creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
@@ -248,6 +256,8 @@ def announce(
             if only and target.case_id not in only:
                 continue
             last, mandate = history.last_of(target), known[target.case_id]
+            if history.no_of_debtor(target, mandate) and not although_refused:
+                continue
             is_left_to_hand = told_by != BY_MESSAGE and history.is_untold(target, found.told)
             is_free = history.is_free(target, found.told, day) or is_left_to_hand
             if (target.instalment_id is not None and last is None) or not is_free:
@@ -260,6 +270,36 @@ def announce(
     told = [row for row in _told_on(book, creditor, day) if not only or row.case_id in only]
     ends = mandates.ibans(book.tenant_id, [row.mandate for row in told])
     return [_announced(row, creditor, ends.get(row.mandate_id, "")) for row in told]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What is not collected again by itself, since its debtor refused it or had it taken back."""
+
+    case_reference: str
+    what: str
+    amount_cents: int
+    mandate: str
+    reason: str
+    """Code of the bank: MD06 = he asked for it back …"""
+
+
+def refused(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> list[Refused]:
+    """What could be collected, but for a no of its debtor to the last collection under the same mandate.
+
+    `announce` leaves it out until a person says that it may be collected again, or another mandate is given.
+    """
+    creditor, day = creditor_of(book, creditor_key), viewing_day(book, on)
+    known = open_mandates(book, creditor, day)
+    history, found = History.of(book, creditor), targets(book, known, day).targets
+    rows = [(one, history.no_of_debtor(one, known[one.case_id])) for one in found]
+    names = Case.objects.filter(tenant_id=book.tenant_id, id__in={one.case_id for one, no in rows if no})
+    references = dict(names.values_list("id", "case_reference"))
+    return [
+        Refused(references[one.case_id], one.what, one.amount_cents, known[one.case_id].reference, no)
+        for one, no in rows
+        if no
+    ]
 
 
 def one_at_a_time(creditor: Creditor) -> None:

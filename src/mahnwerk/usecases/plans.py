@@ -21,9 +21,9 @@ from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records import plans as plan_records
-from mahnwerk.records.models import Case, CaseParticipant, InstalmentPlan
+from mahnwerk.records.models import Case, InstalmentPlan
 from mahnwerk.records.models import PlanOffer as OfferRow
-from mahnwerk.usecases import clock
+from mahnwerk.usecases import clock, plan_affordability
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -38,10 +38,6 @@ CHUNK: Final = 5_000
 STANDARD: Final = ("no_fee", "pay_early", "no_acknowledgement", "due_on_default")
 DEFERRED: Final = ("no_fee", "pay_early", "no_acknowledgement")
 """Clauses of a deferral: nothing of it can fall due before its day."""
-AFFORDABILITY_CAVEAT: Final = (
-    "What the attachment table (§ 850c ZPO) leaves takable, less the instalments of other plans here: a "
-    "signal, not a limit. Income that cannot be attached, maintenance and rent are not in it."
-)
 UNABLE: Final = {
     HeldReason.DEBTOR_DECEASED: "the debtor has died",
     HeldReason.INSOLVENCY: "the debtor is insolvent (§§ 81, 87 InsO)",
@@ -141,11 +137,11 @@ def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, sav
         )
         offer_id = row.public_id
         note(book, "plan_offer", on=day, case_id=case_id, detail={"terms_hash": made.offer.terms_hash})
-    affordable = None
+    affordable, once = None, dict[plan_affordability.Month, int]()
     if ask.net_cents is not None:
-        others = _other_plans(book, case_id, day)
+        monthly, once = plan_affordability.other_plans(book, case_id, day)
         affordable = terms.affordable(
-            ask.net_cents, ask.dependants, day, load_laws()["de"], other_plans_cents=others
+            ask.net_cents, ask.dependants, day, load_laws()["de"], other_plans_cents=monthly
         )
     return OfferView(
         case_reference=made.case.case_reference,
@@ -156,17 +152,10 @@ def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, sav
         not_covered=made.not_covered,
         costs_told=COSTS_TOLD if made.case.role == Role.AGENCY else "",
         affordable_cents=affordable,
-        affordability=AFFORDABILITY_CAVEAT if affordable is not None else "",
-        exceeds_affordable=affordable is not None and _exceeds(made.offer, ask, affordable, day),
+        affordability=plan_affordability.CAVEAT if affordable is not None else "",
+        exceeds_affordable=affordable is not None
+        and plan_affordability.exceeds(made.offer, affordable, once, day, is_deferral=ask.all_on is not None),
     )
-
-
-def _exceeds(offer: PlanOffer, ask: Ask, affordable: int, day: dt.date) -> bool:
-    """Whether the plan takes more a month than the signal; a deferral, more than is put by until its day."""
-    if ask.all_on is None:
-        return max(one.amount_cents for one in offer.instalments) > affordable
-    months = (offer.last_due_on.year - day.year) * 12 + offer.last_due_on.month - day.month
-    return offer.total_cents > affordable * max(1, months)
 
 
 def _plain(ask: Ask) -> dict[str, Any]:
@@ -255,22 +244,6 @@ def _claims(loaded: Book, result: Decided) -> tuple[pl.DataFrame, list[str]]:
     left_out = [f"{number}: disputed" for number in owed.filter(disputed)["invoice_number"]]
     left_out += [f"{number}: time-barred" for number in owed.filter(~disputed & is_barred)["invoice_number"]]
     return owed.filter(~disputed & ~is_barred), left_out
-
-
-def _other_plans(book: OpenBook, case_id: int, day: dt.date) -> int:
-    """What the same person already pays a month under other plans in this book."""
-    mine = CaseParticipant.objects.filter(tenant_id=book.tenant_id, part="debtor")
-    persons = mine.filter(case_id=case_id).values("person_id")
-    cases = list(
-        mine.filter(person_id__in=persons).exclude(case_id=case_id).values_list("case_id", flat=True)
-    )
-    planned = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id__in=cases)
-    wanted = sorted(set(planned.values_list("case_id", flat=True)))
-    if not wanted:
-        return 0
-    loaded = load.book(book.tenant_id, case_ids=wanted, on=day)
-    running = terms.running(in_force(loaded, day), loaded.instalments)
-    return int(running.group_by("plan_id").agg(pl.col("amount_cents").max())["amount_cents"].sum())
 
 
 def agree(
