@@ -85,6 +85,25 @@ def test_column_of_open_ends_assumes_the_earliest() -> None:
     assert column(deferred) == str(next_working_day(D("2026-12-31") + 30 * ONE_DAY, "BE"))
 
 
+def test_a_plan_suspends_what_it_covers_until_it_ends() -> None:
+    """§ 205 BGB: who agreed on instalments may refuse to pay at once; nobody has to sue meanwhile."""
+    agreed = (FactKind.PLAN_AGREED, "2026-11-01", {"code": "plan-1"})
+    assert column(agreed, on="2026-11-30") == str(next_working_day(D("2026-12-31") + 30 * ONE_DAY, "BE"))
+    for kind in (FactKind.PLAN_BROKEN, FactKind.PLAN_ENDED):
+        ended = (kind, "2026-11-30", {"code": "", "claim_id": None})
+        late = column(agreed, ended, on="2028-11-30")
+        assert late == str(next_working_day(D("2026-12-31") + 30 * ONE_DAY, "BE"))
+    again = (FactKind.PLAN_AGREED, "2026-11-30", {"code": "plan-2"})  # replanned: without a gap
+    assert column(agreed, ended, again, on="2026-12-09") == str(
+        next_working_day(D("2026-12-31") + 39 * ONE_DAY, "BE")
+    )
+    two = claims({}, {"claim_id": 2})  # the other claim is not covered
+    found = limitation(two, facts(agreed), LAWS, D("2027-03-01"))
+    assert found["is_time_barred"].to_list() == [False, True]
+    wide = limitation(two, facts((*agreed[:2], {"code": "p", "claim_id": None})), LAWS, D("2027-03-01"))
+    assert wide["is_time_barred"].to_list() == [False, False]
+
+
 def test_payment_without_a_claim_restarts_only_the_only_claim() -> None:
     wide = facts((FactKind.PAYMENT_RECEIVED, "2026-03-02", {"claim_id": None}))
     alone = limitation(claims({}), wide, LAWS, D("2026-11-21"))

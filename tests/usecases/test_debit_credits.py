@@ -158,7 +158,7 @@ def test_groups_are_credited_each_by_itself_and_refused_orders_are_left_out(
     orders = list(DebitOrder.objects.order_by("end_to_end_id"))
     taken_over = [order for order in orders if order.sequence == "RCUR"]
     assert (len(orders), len(taken_over)) == (4, 2)
-    debit_files._refuse(made.book, orders[0], "AM04", date(2026, 3, 20))
+    debit_files.refuse_orders(made.book, orders[0].file, {orders[0]: "AM04"}, date(2026, 3, 20))
     for sequence in ("RCUR", "FRST"):
         mine = [order for order in orders[1:] if order.sequence == sequence]
         number = 1 if orders[0].sequence == sequence else 2

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Thread
+from time import sleep
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,7 +16,8 @@ from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.kernel.target_days import is_target_day
-from mahnwerk.records import mandates
+from mahnwerk.records import mandates, tenancy
+from mahnwerk.records.book import ensure_tenant
 from mahnwerk.records.models import Creditor, DebitMandate, DebitNotice, DebitOrder, Fact
 from mahnwerk.usecases import cases, debit_files, direct_debits, plans
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -228,7 +232,7 @@ def test_the_iban_is_kept_encrypted_and_unused_mandates_expire(world: PlanWorld)
     assert b"DE02120300000000202051" not in bytes(row.payload)
     creditor = direct_debits.creditor_of(world.book, "shop")
     assert direct_debits.open_mandates(world.book, creditor, date(2029, 1, 5))
-    assert not direct_debits.open_mandates(world.book, creditor, date(2029, 2, 5))
+    assert not direct_debits.open_mandates(world.book, creditor, date(2029, 1, 6))
 
 
 def test_a_mandate_given_to_another_creditor_is_refused(world: PlanWorld) -> None:
@@ -242,6 +246,21 @@ def test_a_mandate_given_to_another_creditor_is_refused(world: PlanWorld) -> Non
             book, world.reference, creditor_identifier="DE51 ABC1 2345 6789 01", **given
         )
     assert row.creditor_identifier == "DE51ABC12345678901"
+
+
+def test_a_mandate_is_never_amended_another_account_is_a_new_mandate(world: PlanWorld) -> None:
+    given = {"creditor_identifier": IDENTIFIER, "signed_on": DAY, "iban": "DE89370400440532013000"}
+    with world.on(DAY) as book:
+        direct_debits.end_mandate(book, world.reference)
+        with pytest.raises(BadInput, match="never changed") as refused:
+            direct_debits.add_mandate(book, world.reference, reference="M-1", **given)
+        assert "its own reference" in refused.value.remedy
+        direct_debits.add_mandate(book, world.reference, reference="M-1a", **given)
+    announce(world, DAY)
+    content = create(world, date(2026, 3, 16)).content
+    assert b"AmdmntInf" not in content
+    assert b"FRST" in content
+    assert b"<Cd>CORE</Cd>" in content
 
 
 def test_only_euro_is_collected(tenant_id: int, tmp_path: Path) -> None:
@@ -281,6 +300,118 @@ def test_a_bad_mandate_stops_its_own_order_and_no_file(
     (said,) = view.skipped
     assert "mandate B-1" in said
     assert create(world, date(2026, 3, 16)).content == view.content
+
+
+def report(world: PlanWorld, message: str, folder: Path, on: date, *rows: str) -> debit_files.StatusTaken:
+    """A status report: each row is `level name status reason`, level file, group or order of group 1."""
+    parts: dict[str, str] = {"file": "", "group": "", "order": ""}
+    for row in rows:
+        level, name, status, reason = row.split()
+        why = f"<StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn></StsRsnInf>" if reason != "-" else ""
+        parts[level] += {
+            "file": f"<GrpSts>{status}</GrpSts>{why}",
+            "group": f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{name}</OrgnlPmtInfId>"
+            f"<PmtInfSts>{status}</PmtInfSts>{why}</OrgnlPmtInfAndSts>",
+            "order": f"<TxInfAndSts><OrgnlEndToEndId>{name}</OrgnlEndToEndId>"
+            f"<TxSts>{status}</TxSts>{why}</TxInfAndSts>",
+        }[level]
+    path = folder / "report.xml"
+    path.write_text(
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03"><CstmrPmtStsRpt>'
+        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{message}</OrgnlMsgId>{parts['file']}</OrgnlGrpInfAndSts>"
+        f"{parts['group']}<OrgnlPmtInfAndSts><OrgnlPmtInfId>{message}-1</OrgnlPmtInfId>{parts['order']}"
+        "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
+    )
+    with world.on(on) as book:
+        return debit_files.take_status(book, path, on)
+
+
+def test_a_file_refused_with_the_reason_at_one_order_ends_that_mandate_only(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 3, due_on=date(2026, 3, 12))
+    announce(world, DAY)
+    name = create(world, date(2026, 3, 16)).message_id
+    rows = ("file - RJCT -", f"order {name}-00002 RJCT AC04")
+    taken = report(world, name, tmp_path, date(2026, 3, 17), *rows)
+    assert (taken.refused, taken.known, taken.mandates_ended, taken.unknown) == (3, 0, 1, [])
+    ended = DebitMandate.objects.filter(ended_on__isnull=False).values_list("reference", flat=True)
+    assert list(ended) == ["M-2"]
+    again = report(world, name, tmp_path, date(2026, 3, 18), *rows)
+    assert (again.refused, again.known, again.mandates_ended) == (0, 3, 0)
+
+
+def test_what_is_accepted_changes_nothing_and_a_foreign_group_refuses_nothing(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    world = plan_world.many(tenant_id, tmp_path, 2, due_on=date(2026, 3, 12))
+    announce(world, DAY)
+    name = create(world, date(2026, 3, 16)).message_id
+    rows = ("file - PART -", f"order {name}-00001 ACSC -", f"order {name}-00002 ACCP -")
+    taken = report(world, name, tmp_path, date(2026, 3, 17), *rows, "group OTHER RJCT MS03")
+    assert (taken.refused, taken.known, taken.unknown) == (0, 0, ["OTHER"])
+
+
+def test_a_report_is_taken_in_though_the_creditor_has_another_account_since(
+    world: PlanWorld, tmp_path: Path
+) -> None:
+    announce(world, DAY)
+    name = create(world, date(2026, 3, 16)).message_id
+    Creditor.objects.update(iban="DE02120300000000202051")
+    assert report(world, name, tmp_path, date(2026, 3, 17), f"group {name}-1 RJCT MS03").refused == 1
+
+
+def test_a_longer_report_asks_no_more_questions(tenant_id: int, tmp_path: Path) -> None:
+    counts = []
+    for key, count in (("few", 3), ("many", 60)):
+        world = plan_world.many(tenant_id, tmp_path, count, key=key, due_on=date(2026, 3, 12))
+        with world.on(DAY) as book:
+            direct_debits.announce(book, key, DAY, told_by="post")
+        with world.on(date(2026, 3, 16)) as book:
+            made = debit_files.create(book, key, date(2026, 3, 16))
+            assert debit_files.book_credit(book, made.message_id, date(2026, 3, 23))[0] == count
+        with CaptureQueriesContext(connection) as queries:
+            taken = report(world, made.message_id, tmp_path, date(2026, 3, 26), "file - RJCT MS03")
+        assert taken.refused == count
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert max(counts) < 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_creditors_collect_at_the_same_moment(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each on a database connection of its own: files of a day have numbers of their own."""
+    tenant_id = ensure_tenant("Test operator")
+    keys = ("one", "two")
+    for key in keys:
+        world = plan_world.many(tenant_id, tmp_path, 1, key=key, due_on=date(2026, 3, 12))
+        with world.on(DAY) as book:
+            direct_debits.announce(book, key, DAY, told_by="post")
+    written = debit_files._bytes
+
+    def slowly(*given: Any) -> bytes:
+        sleep(0.3)  # the other one counts meanwhile
+        return written(*given)
+
+    monkeypatch.setattr(debit_files, "_bytes", slowly)
+    made: list[str] = []
+
+    def collect(key: str) -> None:
+        try:
+            tenancy.set_tenant(tenant_id)
+            made.append(debit_files.create(world.book, key, date(2026, 3, 16)).message_id)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=collect, args=(key,)) for key in keys]
+    with world.on(date(2026, 3, 16)):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(made) == ["MW-DD-20260316-001", "MW-DD-20260316-002"]
 
 
 def test_more_targets_ask_no_more_questions(tenant_id: int, tmp_path: Path) -> None:

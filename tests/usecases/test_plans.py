@@ -51,6 +51,11 @@ def test_an_offer_records_nothing(world: PlanWorld) -> None:
     assert (OfferRow.objects.count(), Fact.objects.filter(kind=700).count()) == (0, 0)
 
 
+def test_the_signal_is_held_against_what_is_to_be_paid_not_against_what_was_asked(world: PlanWorld) -> None:
+    view = offer(world, "500", income="2200")  # 300 euro are owed, so no instalment is more
+    assert (view.affordable_cents, view.exceeds_affordable) == (451_50, False)
+
+
 def test_a_kept_offer_does_not_keep_the_income(world: PlanWorld) -> None:
     offer(world, income="2100", dependants=2, save=True)
     assert "2100" not in str(OfferRow.objects.get().terms)
@@ -212,3 +217,41 @@ def test_a_plan_that_is_not_on_record_as_signed_is_not_executed(world: PlanWorld
     report = world.runs(DAY)
     assert report.plans_not_as_signed == [world.reference]
     assert not Fact.objects.filter(kind=FactKind.PLAN_ENDED).exists()
+
+
+UNABLE = ["insolvency_opened", "debtor_deceased", "minor_known", "identity_disputed"]
+
+
+@pytest.mark.parametrize("kind", UNABLE)
+def test_with_whom_nothing_can_be_agreed_there_is_no_offer_and_no_plan(world: PlanWorld, kind: str) -> None:
+    kept = offer(world, save=True)
+    world.fact(kind, date(2026, 3, 11))
+    with pytest.raises(BadInput, match="no plan can be agreed on 2026-03-12"):
+        offer(world, on=date(2026, 3, 12))
+    with world.on(date(2026, 3, 12)) as book, pytest.raises(BadInput, match="no plan can be agreed"):
+        plans.agree(book, world.reference, offer_id=kept.offer_id, on=date(2026, 3, 12))
+    assert not InstalmentPlan.objects.exists()
+
+
+def test_what_is_disputed_since_the_offer_is_not_agreed(world: PlanWorld) -> None:
+    kept = offer(world, save=True)
+    world.fact("dispute_raised", date(2026, 3, 11))
+    with world.on(date(2026, 3, 12)) as book, pytest.raises(BadInput, match="disputed since"):
+        plans.agree(book, world.reference, offer_id=kept.offer_id, on=date(2026, 3, 12))
+
+
+@pytest.mark.parametrize(("paid", "is_agreed"), [("", False), ("49,99", False), ("50", True)])
+def test_nobody_signs_a_plan_whose_first_instalment_is_missing_already(
+    world: PlanWorld, paid: str, is_agreed: bool
+) -> None:
+    first, on = date(2026, 3, 16), date(2026, 3, 25)
+    kept = offer(world, first_on=first, save=True)
+    if paid:
+        world.pays(date(2026, 3, 17), paid)
+    with world.on(on) as book:
+        if is_agreed:
+            view = plans.agree(book, world.reference, offer_id=kept.offer_id, on=on)
+            assert (view.state, view.missing_cents) == ("kept", 0)
+        else:
+            with pytest.raises(BadInput, match="instalment of 2026-03-16 has fallen due"):
+                plans.agree(book, world.reference, offer_id=kept.offer_id, on=on)

@@ -155,6 +155,13 @@ def mandates_page() -> str:
             "one, and the",
             "36 months of disuse count from the import. `OOFF` and `FNAL` are collected under once.",
             "",
+            "All are collected under the core scheme (CORE): a mandate of the business scheme (B2B) is no mandate for "
+            "it; leave those",
+            "out. A mandate is never amended: another account, identifier or reference is a new mandate with a new "
+            "signature and a",
+            "reference of its own, collected under as such, so no file tells the bank of an amendment "
+            "(`AmdmntInfDtls`).",
+            "",
             "The IBAN is kept encrypted with the person's key. A mandate that is there already, with the same case, "
             "day, sequence",
             "and account, counts as known, so the same file twice adds nothing. Refused is a mandate that is there "

@@ -11,9 +11,10 @@ from typing import Final
 
 import polars as pl
 
-from mahnwerk.frames import ClaimKind, FactKind
-from mahnwerk.kernel import calendar
+from mahnwerk.frames import INSTALMENTS, ClaimKind, FactKind
+from mahnwerk.kernel import calendar, plans
 from mahnwerk.kernel.arrears import facts_of_claims
+from mahnwerk.kernel.facts import per_claim
 from mahnwerk.kernel.limitation_period import (
     AFTER_NEGOTIATION,
     AFTER_PROCEEDINGS,
@@ -40,6 +41,8 @@ _KINDS: Final = (
     FactKind.NEGOTIATION_BEGAN,
     FactKind.NEGOTIATION_ENDED,
     FactKind.DEFERRAL_GRANTED,
+    FactKind.PLAN_AGREED,
+    *plans.ENDING,
     FactKind.LITIGATION_PENDING,
     FactKind.PAYMENT_ORDER_FILED,
     FactKind.PAYMENT_ORDER_SERVED,
@@ -74,9 +77,10 @@ def limitation(
     ----------
     claims : CLAIMS plus `land` String of the case; null `due_on` counts as due on `issued_on`. All
         claims of a case together, for the rule on payments below
-    facts : FACTS, without voided ones and those after `on`. A payment restarts the claim it names, or
+    facts : FACTS, without voided ones and those after `on`. A plan suspends what it covers, from the day
+        agreed to its end, as a deferral does (§ 205 BGB). A payment restarts the claim it names, or
         the only claim of its case; a payment that names none of several restarts none, because it is
-        not known which debt it acknowledged
+        not known which debt it acknowledged. A plan defers what it covers until it ends, so that is suspended
     laws : per jurisdiction; so far only German law is applied
     on : day asked
     defaults : claim_id Int64 · default_began_on Date; with it, consumer loans are suspended from
@@ -187,6 +191,7 @@ def _claim_events(
         [
             _rows(negotiations, SUSPENSION, pl.col("last"), at_least=_tail(pl.col("last"), periods)),
             _rows(of(FactKind.DEFERRAL_GRANTED), SUSPENSION, pl.col("until_on").fill_null(on)),
+            _rows(_planned(own, claims, facts), SUSPENSION, pl.col("ended_on").fill_null(on)),
             _rows(lawsuits, SUSPENSION, ended.fill_null(on).dt.offset_by(after)),
             _rows(
                 orders,
@@ -232,6 +237,14 @@ def _restarting(own: pl.DataFrame, claims: pl.DataFrame, facts: pl.DataFrame) ->
         [FactKind.PAYMENT_RECEIVED],
     )
     return pl.concat([facts_of_claims(own, facts, [FactKind.DEBT_ACKNOWLEDGED]), known, only])
+
+
+def _planned(own: pl.DataFrame, claims: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Claims a plan defers, from the day agreed to its end: the debtor may refuse to pay at once (§ 205)."""
+    agreed = plans.covered(facts, pl.DataFrame(schema=dict(INSTALMENTS))).rename(
+        {"agreed_on": "effective_on"}
+    )
+    return per_claim(agreed, claims).join(own.select("claim_id"), on="claim_id", how="semi")
 
 
 def _loan_events(own: pl.DataFrame, defaults: pl.DataFrame, law: Law) -> pl.DataFrame:

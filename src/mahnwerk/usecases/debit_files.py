@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
-from lxml import etree
 
 from mahnwerk.formats import pain, pain002
 from mahnwerk.formats.bank import BankFileError
@@ -24,13 +23,13 @@ from mahnwerk.records.models import (
     Creditor,
     DebitFile,
     DebitMandate,
-    DebitNotice,
     DebitOrder,
     DebitStatus,
     Fact,
+    Tenant,
 )
 from mahnwerk.usecases import clock
-from mahnwerk.usecases.audit import note
+from mahnwerk.usecases.audit import note, note_cases
 from mahnwerk.usecases.cases import viewing_day
 from mahnwerk.usecases.debit_choice import Chosen, choose
 from mahnwerk.usecases.direct_debits import creditor_of, lift_holds, one_at_a_time, open_mandates
@@ -95,6 +94,7 @@ def create(book: OpenBook, creditor_key: str, on: dt.date | None = None) -> Debi
 
 
 def _record(book: OpenBook, creditor: Creditor, chosen: list[Chosen], day: dt.date) -> DebitFile:
+    Tenant.objects.select_for_update().get(id=book.tenant_id)  # files of a day are numbered in it
     number = DebitFile.objects.filter(tenant_id=book.tenant_id, made_on=day).count() + 1
     message_id = f"MW-DD-{day:%Y%m%d}-{number:03d}"
     now = clock.now().replace(microsecond=0)
@@ -238,68 +238,65 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
     file = DebitFile.objects.filter(tenant_id=book.tenant_id, message_id=message_id).first()
     if file is None:
         raise BadInput(f"{path}: reports on file {message_id!r}, which is not of this book.", "")
-    orders = {order.end_to_end_id: order for order in file.orders.all()}
-    groups = _groups(book, file)
-    refused = known = ended = 0
-    unknown: list[str] = []
-    for status in statuses:
-        if not status.is_refused:
-            continue
-        names = (
-            [status.end_to_end_id] if status.end_to_end_id else groups.get(status.payment_id, list(orders))
-        )
-        for name in names:
-            if name not in orders:
-                unknown.append(name)
-                continue
-            is_new, has_ended = _refuse(book, orders[name], status.reason, day)
-            refused, known, ended = refused + is_new, known + (not is_new), ended + has_ended
-    return StatusTaken(message_id, refused, known, ended, unknown)
+    rows = list(file.orders.select_related("notice").order_by("end_to_end_id"))
+    orders, groups = {order.end_to_end_id: order for order in rows}, defaultdict(list)
+    for order, group in zip(rows, group_names(message_id, rows), strict=True):
+        groups[group].append(order.end_to_end_id)
+    told = pain002.refusals(statuses, list(orders), groups)
+    unknown = [name for name in told if name not in orders]
+    refused, ended = refuse_orders(
+        book, file, {orders[n]: why for n, why in told.items() if n in orders}, day
+    )
+    return StatusTaken(message_id, refused, len(told) - len(unknown) - refused, ended, unknown)
 
 
-def _groups(book: OpenBook, file: DebitFile) -> dict[str, list[str]]:
-    """Payment group → end-to-end ids, from the file as it was written."""
-    view = _view(book, file, is_new=False, skipped=[])
-    root = etree.fromstring(view.content, etree.XMLParser(resolve_entities=False, no_network=True))
-    return {
-        str(group.findtext("{*}PmtInfId")): [str(node.text) for node in group.iter("{*}EndToEndId")]
-        for group in root.iter("{*}PmtInf")
-    }
+def refuse_orders(
+    book: OpenBook, file: DebitFile, reasons: Mapping[DebitOrder, str], on: dt.date
+) -> tuple[int, int]:
+    """Void orders: what was booked for them is taken back; returns how many are new, mandates ended.
 
-
-def _refuse(book: OpenBook, order: DebitOrder, reason: str, on: dt.date) -> tuple[int, int]:
-    """Void one order: its payment, if one was booked, is taken back; returns (is new, mandate ended)."""
-    notice = DebitNotice.objects.get(tenant_id=book.tenant_id, id=order.notice_id)
-    was_booked = order.statuses.filter(word=DebitStatus.Word.BOOKED).exists()
-    word = DebitStatus.Word.RETURNED if was_booked else DebitStatus.Word.REFUSED
-    facts: list[dict[str, Any]] = lift_holds(book, [notice], on)
-    paid = fact_records.numbers_of(book.tenant_id, [payment_key(order)]).get(payment_key(order))
-    if paid is not None:
-        facts.append(
-            {
-                "case_id": notice.case_id,
-                "kind": FactKind.PAYMENT_RETURNED,
-                "effective_on": on,
-                "voids_fact_no": paid[1],
-                "source_key": f"direct-debit-back|{order.end_to_end_id}",
-            }
-        )
-    ended = 0
+    Guarantees
+    ----------
+    All or none; a number of queries that does not grow with the orders but by blocks of 500.
+    """
+    now = clock.now()
     with transaction.atomic():
-        _, is_new = DebitStatus.objects.get_or_create(
-            tenant_id=book.tenant_id,
-            order_id=order.id,
-            word=word,
-            defaults={"reason": reason[:10], "on": on, "recorded_at": clock.now()},
-        )
-        if is_new:
-            fact_records.append(book.tenant_id, facts, recorded_at=clock.now())
-            if reason in MANDATE_OVER:
-                open_rows = DebitMandate.objects.filter(id=order.mandate_id, ended_on__isnull=True)
-                ended = open_rows.update(ended_on=on)
-            detail = {"order": order.end_to_end_id, "word": str(word), "reason": reason[:10]}
-            note(book, "direct_debit_status", on=on, case_id=notice.case_id, detail=detail)
-    return int(is_new), ended
+        one_at_a_time(Creditor.objects.get(tenant_id=book.tenant_id, id=file.creditor_id))
+        words: dict[int, set[str]] = defaultdict(set)
+        known = DebitStatus.objects.filter(tenant_id=book.tenant_id, order__file_id=file.id)
+        for order_id, word in known.values_list("order_id", "word"):
+            words[order_id].add(word)
+        news = [order for order in reasons if words[order.id] <= {DebitStatus.Word.BOOKED.value}]
+        paid = facts_of(book, news)
+        statuses, facts = [], lift_holds(book, [order.notice for order in news], on)
+        for order in news:
+            word = DebitStatus.Word.RETURNED if words[order.id] else DebitStatus.Word.REFUSED
+            told = {"reason": reasons[order][:10], "on": on, "recorded_at": now}
+            statuses.append(DebitStatus(tenant_id=book.tenant_id, order_id=order.id, word=word, **told))
+            if payment_key(order) in paid:
+                facts.append(_taken_back(order, paid[payment_key(order)], on))
+        DebitStatus.objects.bulk_create(statuses, batch_size=500)
+        if facts:
+            fact_records.append(book.tenant_id, facts, recorded_at=now)
+        over = [order.mandate_id for order in news if reasons[order] in MANDATE_OVER]
+        ended = DebitMandate.objects.filter(tenant_id=book.tenant_id, id__in=over, ended_on__isnull=True)
+        count = ended.update(ended_on=on)
+        audited = [
+            (order.notice.case_id, {"order": order.end_to_end_id, "word": row.word, "reason": row.reason})
+            for order, row in zip(news, statuses, strict=True)
+        ]
+        note_cases(book, "direct_debit_status", audited, on=on)
+    return len(news), count
+
+
+def _taken_back(order: DebitOrder, paid: tuple[int, int], on: dt.date) -> dict[str, Any]:
+    return {
+        "case_id": paid[0],
+        "kind": FactKind.PAYMENT_RETURNED,
+        "effective_on": on,
+        "voids_fact_no": paid[1],
+        "source_key": f"direct-debit-back|{order.end_to_end_id}",
+    }
 
 
 def payment_key(order: DebitOrder) -> str:

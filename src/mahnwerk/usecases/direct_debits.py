@@ -18,6 +18,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from mahnwerk.formats import creditor_identifier as identifiers
 from mahnwerk.formats.mandates_csv import REFERENCE
 from mahnwerk.frames import FactKind
+from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.debit_notices import HOLD_AFTER, HOLD_CODE, in_time
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import mandates
@@ -113,7 +114,8 @@ def add_mandate(
     ------
     BadInput
         A wrong IBAN or identifier, or one of another creditor, a case that is not in euro, a signature in
-        the future, a mandate that is there already.
+        the future, another open mandate in the case, a reference that is there already: a mandate is never
+        amended, so no file has to tell the bank of an amendment (AmdmntInfDtls).
     """
     from mahnwerk.records import load
 
@@ -133,11 +135,13 @@ def add_mandate(
     if amiss is not None:
         raise BadInput(f"case {case}: {amiss.reason}.", amiss.remedy)
     every = DebitMandate.objects.filter(tenant_id=book.tenant_id)
-    if (
-        every.filter(case_id=case_id, ended_on__isnull=True).exists()
-        or every.filter(creditor_identifier=identifier, reference=reference).exists()
-    ):
-        raise BadInput(f"case {case} has an open mandate, or {reference!r} is taken.", "`mandate end` first.")
+    if every.filter(case_id=case_id, ended_on__isnull=True).exists():
+        raise BadInput(f"case {case} has an open mandate.", "`mandate end` first.")
+    if every.filter(creditor_identifier=identifier, reference=reference).exists():
+        raise BadInput(
+            f"a mandate {reference!r} of {identifier} is there already, and mandates are never changed.",
+            "For another account or a new signature, give a new mandate its own reference.",
+        )
     with transaction.atomic():
         made = mandates.add(
             book.tenant_id,
@@ -201,8 +205,7 @@ def open_mandates(book: OpenBook, creditor: Creditor, on: dt.date) -> dict[int, 
     for row in rows.order_by("case_id"):
         taken_over = row.recorded_at.date() if row.sequence == "RCUR" else row.signed_on
         used = last.get(row.id) or taken_over
-        is_alive = (on.year - used.year) * 12 + on.month - used.month <= UNUSED_MONTHS
-        if is_alive and row.id not in spent:
+        if on <= plus_months(used, UNUSED_MONTHS) and row.id not in spent:
             found[row.case_id] = row
     return found
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import polars as pl
 from django.db import transaction
 
-from mahnwerk.frames import PRINCIPAL_CENTS_MAX, Book, FactKind, Role
-from mahnwerk.kernel import calendar, plan_reminders, plan_states
+from mahnwerk.frames import PRINCIPAL_CENTS_MAX, Book, FactKind, HeldReason, Role
+from mahnwerk.kernel import calendar, holds, plan_reminders, plan_states
 from mahnwerk.kernel import plans as terms
 from mahnwerk.kernel.calendar import plus_months
 from mahnwerk.kernel.daily_run import Decided
@@ -42,6 +42,13 @@ AFFORDABILITY_CAVEAT: Final = (
     "What the attachment table (§ 850c ZPO) leaves takable, less the instalments of other plans here: a "
     "signal, not a limit. Income that cannot be attached, maintenance and rent are not in it."
 )
+UNABLE: Final = {
+    HeldReason.DEBTOR_DECEASED: "the debtor has died",
+    HeldReason.INSOLVENCY: "the debtor is insolvent (§§ 81, 87 InsO)",
+    HeldReason.MINOR: "the debtor is a minor",
+    HeldReason.IDENTITY_DISPUTED: "the person says it is not he",
+}
+"""With whom nothing can be agreed while it is so."""
 COSTS_TOLD: Final = "This agreement costs nothing: no fee for it, now or later (§ 13a Abs. 3 RDG)."
 
 
@@ -157,7 +164,7 @@ def offer(book: OpenBook, case: str, ask: Ask, *, on: dt.date | None = None, sav
 def _exceeds(offer: PlanOffer, ask: Ask, affordable: int, day: dt.date) -> bool:
     """Whether the plan takes more a month than the signal; a deferral, more than is put by until its day."""
     if ask.all_on is None:
-        return ask.per_month_cents > affordable
+        return max(one.amount_cents for one in offer.instalments) > affordable
     months = (offer.last_due_on.year - day.year) * 12 + offer.last_due_on.month - day.month
     return offer.total_cents > affordable * max(1, months)
 
@@ -182,6 +189,7 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
     """Solve the plan for what is owed and undisputed on the day."""
     row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
+    _is_able(row, loaded, day)
     claims, left_out = _claims(loaded, decided(book, day, loaded))
     if claims.is_empty():
         raise BadInput(
@@ -213,6 +221,16 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
     except PlanRefused as error:
         raise BadInput(f"case {row.case_reference}: {error}") from error
     return _Made(row, solved, claims["claim_id"].to_list(), left_out, row.last_fact_no)
+
+
+def _is_able(case: Case, loaded: Book, day: dt.date) -> None:
+    ranks = set(holds.fact_blocks(in_force(loaded, day), day)["rank"])
+    for reason, why in UNABLE.items():
+        if holds.RANK[reason] in ranks:
+            raise BadInput(
+                f"case {case.case_reference}: {why}, so no plan can be agreed on {day}.",
+                "See `mahnwerk why`; agree once that has ended.",
+            )
 
 
 def _first_on(day: dt.date) -> dt.date:
@@ -287,6 +305,7 @@ def agree(
             raise BadInput(f"the offer of {row.offered_on} does not bind on {day}.", "Make a new offer.")
         made, start = _make(book, case_id, _asked(row), row.offered_on), row.offered_on
         _same_terms(row, made)
+        _is_still_right(book, made, start, day)
     elif ask is not None:
         made, start = _make(book, case_id, ask, day), day
     else:
@@ -319,6 +338,26 @@ def _same_terms(row: OfferRow, made: _Made) -> None:
         f"(owed on that day {was} cents then, {now} cents as known now).",
         "Show the debtor a new offer; only what was shown can be agreed to.",
     )
+
+
+def _is_still_right(book: OpenBook, made: _Made, start: dt.date, day: dt.date) -> None:
+    """Refuse an offer that what happened after its day stands against, though it changed no figure of it."""
+    loaded = load.book(book.tenant_id, case_ids=[made.case.id], on=day)
+    _is_able(made.case, loaded, day)
+    where, remedy = f"case {made.case.case_reference}", "Show the debtor a new offer."
+    balances = decided(book, day, loaded).plan.balances
+    is_covered = pl.col("claim_id").is_in(made.claim_ids)
+    if balances.filter(is_covered & (pl.col("disputed_cents") > 0)).height:
+        raise BadInput(f"{where}: a claim of the offer of {start} is disputed since.", remedy)
+    due = [one for one in made.offer.instalments if one.due_on < day]
+    came = in_force(loaded, day).filter(
+        (pl.col("kind") == int(FactKind.PAYMENT_RECEIVED)) & (pl.col("effective_on") > start)
+    )
+    if sum(one.amount_cents for one in due) > came["amount_cents"].sum():
+        raise BadInput(
+            f"{where}: the instalment of {due[0].due_on} has fallen due since the offer and is not paid.",
+            remedy,
+        )
 
 
 def _running(book: OpenBook, case_id: int, day: dt.date) -> InstalmentPlan | None:

@@ -264,19 +264,17 @@ def take_status(book: OpenBook, path: Path, on: dt.date | None = None) -> Status
     refused = known = 0
     unknown: list[str] = []
     executed: list[str] = []
-    for status in statuses:
-        if not status.is_refused:
-            continue
-        # All refunds of a file are one group: what refuses the group refuses each of them.
-        for name in [status.end_to_end_id] if status.end_to_end_id else list(rows):
-            if name not in rows:
-                unknown.append(name)
-            elif _has_left(book, rows[name]):
-                executed.append(name)
-            elif _undo(book, rows[name], status.reason, day):
-                refused += 1
-            else:
-                known += 1
+    # All refunds of a file are one group: what refuses the group refuses each of them.
+    groups = {status.payment_id: list(rows) for status in statuses}
+    for name, reason in pain002.refusals(statuses, list(rows), groups).items():
+        if name not in rows:
+            unknown.append(name)
+        elif _has_left(book, rows[name]):
+            executed.append(name)
+        elif _undo(book, rows[name], reason, day):
+            refused += 1
+        else:
+            known += 1
     return StatusTaken(message_id, refused, known, unknown, executed)
 
 
