@@ -17,6 +17,7 @@ from tests.usecases.plan_world import PlanWorld
 from mahnwerk.frames import Role
 from mahnwerk.kernel.plans import hash_of
 from mahnwerk.letters.formatting import day_short, money
+from mahnwerk.records import load
 from mahnwerk.records import plans as plan_records
 from mahnwerk.records.models import AuditEntry, Case, Claim, Creditor, Fact, InstalmentPlan, Mandate, Message
 from mahnwerk.usecases import plan_document, plan_pauses, plans
@@ -336,6 +337,22 @@ def test_a_creditor_that_is_not_complete_is_named(tenant_id: int, tmp_path: Path
     agreed(world)
     with pytest.raises(BadInput, match="lacks address"):
         drawn(world, tmp_path)
+
+
+def test_an_erased_debtor_has_no_document(
+    world: PlanWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed(world)
+    monkeypatch.setattr(load, "persons", lambda *_: {})
+    with pytest.raises(BadInput, match="erased"):
+        drawn(world, tmp_path)
+
+
+def test_a_file_that_cannot_be_written_is_named(world: PlanWorld, tmp_path: Path) -> None:
+    agreed(world)
+    with world.on(DAY) as book, pytest.raises(BadInput, match="cannot be written"):
+        plan_document.draw(book, world.reference, tmp_path / "nowhere" / "plan.pdf", on=DAY)
+    assert not AuditEntry.objects.filter(action="plan_document").exists()
 
 
 def test_nobody_elses_book_has_it(world: PlanWorld, tenant_id: int, tmp_path: Path) -> None:

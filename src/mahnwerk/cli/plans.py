@@ -326,6 +326,9 @@ def show_offer(view: OfferView) -> None:
         typer.echo(
             f"Kept as offer {view.offer_id}: mahnwerk plan agree {view.case_reference} {view.offer_id}"
         )
+        typer.echo(
+            f"For the debtor: mahnwerk plan document {view.case_reference} {view.offer_id} --out offer.pdf"
+        )
     else:
         typer.echo("Nothing is recorded. Keep it with --save.")
 
