@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,26 @@ def test_parse_shows_a_file_that_must_not_be_booked_and_says_so(tmp_path: Path) 
     file.write_text("no bank file")
     assert "known layout" in call("bank", "parse", str(file), code=2)["error"]
     assert "cannot be read" in call("bank", "parse", str(tmp_path / "gone.xml"), code=2)["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("cut.xml", b"<Document><a>", "not well-formed"),
+        ("bomb.xml", b"<!DOCTYPE d [<!ENTITY a 'b'>]><Document/>", "DOCTYPE"),
+        ("half.zip", b"PK\x03\x04 and no more", "no readable zip|not a readable zip"),
+        ("empty.sta", b" \n", "the file is empty"),
+        ("noise.csv", b"a;b\n1;2\n", "known layout"),
+    ],
+)
+def test_a_refused_file_is_named_once_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    ended = CliRunner().invoke(app, ["bank", "parse", str(tmp_path / name)])
+    assert ended.exit_code == 2
+    assert ended.output.count(name) == 1, ended.output
+    assert re.search(said, ended.output) and "→ " in ended.output, ended.output
 
 
 def test_evaluate_counts_every_payment(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.records import worlds
 from tests.records.worlds import claim_row
@@ -69,6 +70,39 @@ def test_from_posting_to_payout(folder: Path, tmp_path: Path) -> None:
     assert listed[0]["amount_cents"] == paid["rows"][0]["amount_cents"] > 0
 
 
+def test_others_money_of_all_tenants_in_one_table(folder: Path) -> None:
+    from mahnwerk.kernel.accounts import Account
+    from mahnwerk.records import journal as records
+    from mahnwerk.records.book import ensure_tenant
+    from mahnwerk.usecases.opening import TENANT
+
+    call(folder, "journal", "post", "--on", "2026-03-02")
+    state = call(folder, "journal", "balance", "--all-tenants")
+    assert [(row["tenant"], row["trust_bank_cents"], row["owed_cents"]) for row in state["tenants"]] == [
+        (TENANT, 5_000, 5_000)
+    ]
+    shown = RUNNER.invoke(app, ["journal", "balance", "--all-tenants", "--book", str(folder)])
+    assert (shown.exit_code, "50,00" in shown.stdout) == (0, True), shown.output
+    # One euro leaves the trust account for the operator's own: the command ends with code 1 and says where.
+    tenant_id = ensure_tenant(TENANT)
+    row = records.postings(tenant_id).drop("id").head(1)
+    records.add(
+        tenant_id,
+        row.with_columns(
+            debit=pl.lit(int(Account.BANK)),
+            credit=pl.lit(int(Account.TRUST_BANK)),
+            amount_cents=pl.lit(100),
+            sequence=pl.lit(9),
+        ),
+    )
+    state = call(folder, "journal", "balance", "--all-tenants", code=1)
+    assert [(row["check"], row["cents"]) for row in state["failed"]] == [
+        ("trust_bank_less_liabilities", -100)
+    ]
+    shown = RUNNER.invoke(app, ["journal", "balance", "--all-tenants", "--book", str(folder)])
+    assert (shown.exit_code, "WRONG" in shown.stdout) == (1, True)
+
+
 def test_refusals_have_their_codes(folder: Path) -> None:
     call(folder, "journal", "post", "--on", "2026-03-02")
     early = call(folder, "journal", "post", "--on", "2026-03-01", code=4)
@@ -92,3 +126,34 @@ def test_tables_for_people(folder: Path) -> None:
         result = RUNNER.invoke(app, [*words, "--book", str(folder)])
         assert result.exit_code in (0, 1) and result.stdout, (words, result.output, result.exception)
         assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_an_agency_pays_out_with_a_reserve_and_a_later_return(folder: Path, tmp_path: Path) -> None:
+    """By hand: 50,00 collected; fee 10 % + 0,30, VAT 19 % on it, reserve 20 % of 50,00 for 30 days."""
+    terms = tmp_path / "terms.yaml"
+    terms.write_text(
+        "creditor: shop\nvalid_from: 2026-01-01\n"
+        "fees: {principal_percent: '10', interest_percent: '10', costs_percent: '10', "
+        "per_payment_cents: 30, vat: true}\n"
+        "reserve: {percent: '20', days: 30}\n"
+        "pay_to: {name: Kanzlei, iban: DE02120300000000202051}\n"
+        "pay_from: {name: Inkasso AG, iban: DE02500105170137075030}\n"
+    )
+    RUNNER.invoke(app, ["payout", "terms", str(terms), "--book", str(folder)])
+    day = worlds.TODAY.isoformat()
+    first = call(folder, "payout", "--on", day)["rows"][0]
+    names = ("principal_cents", "fee_cents", "vat_cents", "reserve_cents", "amount_cents")
+    assert [first[name] for name in names] == [4_928, 530, 101, 1_000, 3_369]
+    (row,) = call(folder, "journal", "balance", "--all-tenants")["tenants"]
+    assert (row["trust_bank_cents"], row["creditors_cents"], row["operator_cents"]) == (1_631, 1_000, 631)
+    # A month later the reserve is free: no new money, no fee, no tax.
+    later = call(folder, "payout", "--on", "2026-05-04", "--confirm-day")["rows"][0]
+    assert [later[name] for name in ("opening_cents", *names)] == [1_000, 0, 0, 0, 0, 1_000]
+    # Then the payment comes back: the fee of 10 % goes back with its tax, the creditor owes the rest.
+    call(folder, "fact", "add", "M-000001", "payment_returned", "--voids", "2", "--on", "2026-05-05")
+    waits = call(folder, "payout", "--on", "2026-05-06")["rows"][0]
+    assert (waits["outcome"], waits["principal_cents"], waits["fee_cents"]) == ("waits", -4_928, -500)
+    assert (waits["vat_cents"], waits["available_cents"]) == (-95, -4_405)
+    (row,) = call(folder, "journal", "balance", "--all-tenants")["tenants"]
+    assert (row["creditors_cents"], row["creditors_below_zero_cents"], row["ok"]) == (-5_000, 5_000, True)
+    assert row["trust_bank_cents"] == row["owed_cents"] == 631 - 5_000

@@ -38,9 +38,11 @@ def test_from_the_credit_to_the_file(real_book: Callable[[str], Path], tmp_path:
     made = call(folder, "refund", "order", case, *day)
     assert (made["state"], made["amount_cents"]) == ("ordered", credit["credit_cents"])
     assert (
-        "cannot be paid back"
+        "no credit that could be paid back"
         in call(folder, "refund", "order", case, "--reference", "x", *day, code=2)["error"]
     )
+    again = CliRunner().invoke(app, ["refund", "order", case, *day, "--book", str(folder)])
+    assert (again.exit_code, "Ordered before, nothing added" in again.output) == (0, True), again.output
     file = tmp_path / "refunds.xml"
     assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["is_new"]
     assert made["end_to_end_id"] in file.read_text(encoding="utf-8")
@@ -73,7 +75,7 @@ def test_money_in_suspense_from_the_shell(real_book: Callable[[str], Path], tmp_
     file = tmp_path / "refunds.xml"
     assert call(folder, "refund", "file", "--creditor", "shop", "--out", str(file), *day)["refund_count"] == 1
     said = CliRunner().invoke(app, ["refund", "order", "--entry", "1", *day, "--book", str(folder)])
-    assert said.output.startswith("Known, in_file: 42,00"), said.output
+    assert said.output.startswith("Ordered before, nothing added (now: in file): 42,00"), said.output
 
 
 def test_small_rests_from_the_shell(real_book: Callable[[str], Path]) -> None:

@@ -88,6 +88,7 @@ class Simulator:
     """One per request: "", before, after, 500, 429, redirect, or garbled: done, but the answer is no JSON."""
     is_down: bool = False
     refuse: bool = False  # the key was revoked
+    nonsense: bytes = b""  # what each answer says instead, after its effect
     now: dt.datetime = START
     host: str = ""
     effects: int = 0
@@ -640,7 +641,7 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                     return self._drop()
                 if fault == "garbled":
                     return self._say(status, b"<html>Bad gateway</html>")
-                self._say(status, body)
+                self._say(status, simulator.nonsense or body)
             return None
 
         do_GET = do_POST = _serve  # noqa: N815

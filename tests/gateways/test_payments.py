@@ -192,6 +192,26 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "7-provider-p
 
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the sample data does not lie beside the project")
+@pytest.mark.parametrize(
+    "at", [-1, 2**40, 10**30, True, None, [], "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_times_that_no_payment_has_are_refused(at: Any) -> None:
+    with pytest.raises(WebhookForged, match="malformed_time"):
+        timestamp(at)
+
+
+@pytest.mark.parametrize("value", ["-10.00", "0.00", "10", 10, "1e3", "10.001", "٣.00"])
+def test_a_payment_below_zero_or_of_no_amount_is_none(value: Any) -> None:
+    """A minus is what goes back; PayPal tells some of it with one."""
+    amount = {"value": value, "currency_code": "EUR"}
+    capture = {"id": "CAP1", "status": "COMPLETED", "amount": amount, "create_time": "2026-03-03T10:00:00Z"}
+    if value == "10":
+        assert paypal.capture_movements(capture)[0].amount_cents == 1_000
+        return
+    with pytest.raises(WebhookForged, match="malformed_amount"):
+        paypal.capture_movements(capture)
+
+
 def test_every_sample_is_read_or_refused_by_name() -> None:
     """No payload of the collections brings anything but an answer or a refusal."""
     read, refused = 0, 0

@@ -31,6 +31,37 @@ def test_the_same_reference_counts_once(kiosk: Any) -> None:
     assert first.fact_no == again.fact_no
 
 
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"amount": "6"}, "another amount"),
+        ({"on": FIRST + dt.timedelta(days=1)}, "another effective_on"),
+        ({"invoice_number": "R-1"}, "another claim"),
+    ],
+)
+def test_another_event_under_a_known_reference_is_refused_not_dropped(
+    kiosk: Any, change: dict[str, Any], word: str
+) -> None:
+    first = add(kiosk, "M-000001", "payment_received", amount="5", reference="B-9")
+    told = {"amount": "5", "reference": "B-9", **change}
+    with pytest.raises(BadInput, match=f"'B-9' is fact {first.fact_no} with {word}; nothing was added"):
+        add(kiosk, "M-000001", "payment_received", **told)
+
+
+def test_no_more_is_paid_back_than_the_credit(kiosk: Any) -> None:
+    from mahnwerk.records.models import Fact
+
+    add(kiosk, "M-000003", "payment_received", amount="1000")
+    before = Fact.objects.count()
+    with pytest.raises(BadInput, match="refund_paid: 10,01 are more than the credit of the case, 10,00"):
+        add(kiosk, "M-000003", "refund_paid", amount="10,01")
+    assert Fact.objects.count() == before
+    add(kiosk, "M-000003", "refund_paid", amount="10", reference="back")
+    assert add(kiosk, "M-000003", "refund_paid", amount="10", reference="back").is_known
+    with pytest.raises(BadInput, match="credit of the case, 0,00"):
+        add(kiosk, "M-000003", "refund_paid", amount="0,01")
+
+
 def test_a_dry_run_shows_the_effect_and_records_nothing(kiosk: Any) -> None:
     from mahnwerk.records.models import Fact
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from lxml import etree
 from tests.records import worlds
 from tests.records.worlds import claim_row
@@ -15,10 +15,10 @@ from tests.records.worlds import claim_row
 from mahnwerk.frames import FactKind, Role
 from mahnwerk.records import facts
 from mahnwerk.records import journal as records
-from mahnwerk.records.models import Case, Claim, Mandate, Payout, PayoutItem
-from mahnwerk.usecases import clock, journal, payouts
+from mahnwerk.records.models import Case, Claim, Mandate, Payout, PayoutItem, PayoutReturn
+from mahnwerk.usecases import clock, journal, payout_returns, payouts
 from mahnwerk.usecases.books import BookPlace
-from mahnwerk.usecases.errors import BadInput, NotFound
+from mahnwerk.usecases.errors import BadInput, NotFound, UnsafeStart
 from mahnwerk.usecases.opening import OpenBook
 
 D = dt.date
@@ -194,7 +194,37 @@ def test_a_posting_cannot_be_paid_out_twice(as_owner: None, book: OpenBook) -> N
         PayoutItem.objects.create(tenant_id=book.tenant_id, payout_id=payout.id, posting_id=item.posting_id)
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         Payout.objects.update(amount_cents=1)
-    assert records.covered(book.tenant_id, payout.creditor_id) == {item.posting_id}
+    assert records.covered(book.tenant_id, payout.creditor_id).to_list() == [item.posting_id]
+
+
+@pytest.mark.parametrize("what", ["reserve", "back"])
+def test_money_that_no_open_posting_stands_for_is_paid_once_by_two_runs(
+    book: OpenBook, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """One run has read the account; another pays before it records: what came free or came back goes once."""
+    cases = sellers(book, "alma")["alma"]
+    with_terms(book, "alma")
+    pay(book, cases[0], 10_000, D(2026, 3, 1))
+    first = payouts.pay_out(book, D(2026, 3, 2)).rows[0]
+    later = D(2026, 3, 3) if what == "back" else D(2026, 4, 3)
+    if what == "back":
+        paid = Payout.objects.get(reference=first.reference)
+        payout_returns.give_back(book, paid, PayoutReturn.Word.REFUSED, "AC04", later)
+    read, runs = records.postings, []
+
+    def read_and_be_overtaken(*given: Any, **wanted: Any) -> Any:
+        rows = read(*given, **wanted)
+        if wanted.get("accounts") == [payouts.LIABILITY] and not runs:
+            runs.append(1)
+            runs.append(payouts.pay_out(book, later))
+        return rows
+
+    monkeypatch.setattr(records, "postings", read_and_be_overtaken)
+    with pytest.raises(UnsafeStart, match="another run paid"):
+        payouts.pay_out(book, later)
+    assert [row.outcome for row in runs[1].rows] == ["paid"]
+    assert Payout.objects.count() == 2
+    assert_bank_is_owed_to_somebody(book)
 
 
 def test_without_terms_nothing_is_paid(book: OpenBook) -> None:
@@ -230,3 +260,33 @@ def test_terms_that_cannot_be_used(book: OpenBook) -> None:
     path.write_text("creditor: alma\nvalid_from: 2026-01-01\nfees: {principal_percent: 5}\n")
     with pytest.raises(BadInput, match="in quotes"):
         payouts.add_terms(book, path)
+
+
+def test_many_sellers_are_read_at_once(book: OpenBook) -> None:
+    """What is asked of the big tables does not grow with the number of sellers."""
+
+    def asked(*keys: str) -> int:
+        for cases in sellers(book, *keys).values():
+            pay(book, cases[0], 10_000, D(2026, 3, 1))
+        with_terms(book, *keys)
+        journal.post(book, D(2026, 3, 20))
+        told: list[str] = []
+
+        def listen(execute: Any, sql: str, *more: Any) -> Any:
+            told.append(sql)
+            return execute(sql, *more)
+
+        with connection.execute_wrapper(listen):
+            rows = payouts.pay_out(book, D(2026, 3, 20), dry_run=True).rows
+        assert [row.outcome for row in rows if row.creditor in keys] == ["would_pay"] * len(keys)
+        return sum("postings" in sql or "payout_items" in sql for sql in told)
+
+    assert asked("a", "b") == asked("c", "d", "e", "f")
+
+
+def test_files_of_a_payout_name_only_its_own_cases(book: OpenBook) -> None:
+    mine = sellers(book, "a", "b")["a"]
+    found = records.documents(book.tenant_id, mine[:2])
+    assert sorted(found["case_id"]) == mine[:2]
+    assert set(found.columns) == {"case_id", "case_reference", "case_no", "claim_no", "invoice_number"}
+    assert set(found["invoice_number"]) <= {"a-2", "a-3", "a-4"}

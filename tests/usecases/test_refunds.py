@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connections
 from lxml import etree
 from tests.usecases.bank_worlds import OTHER_IBAN, PAYER_IBAN, Bank, Line, facts, open_book, shop, take_in
 
@@ -86,7 +88,7 @@ def test_never_more_than_the_credit(paid_twice: tuple[OpenBook, Bank, str]) -> N
         with pytest.raises(BadInput, match="cannot be read as a sum above 0"):
             refunds.order(book, case, nonsense, on=DAY)
     refunds.order(book, case, on=DAY + dt.timedelta(days=3))
-    with pytest.raises(BadInput, match="cannot be paid back of 0,00"):
+    with pytest.raises(BadInput, match="there is no credit that could be paid back"):
         refunds.order(book, case, "1,00", on=DAY)  # ordered for a later day: it counts today
 
 
@@ -198,7 +200,7 @@ def test_a_return_told_since_is_counted_at_the_order_and_at_the_file(tenant_id: 
     refunds.order(book, case, "10,00", on=DAY)
     back = Line(-8490, "RE-26-0411", day="2026-03-12", end_to_end="E-1", reason="MS03")
     take_in(book, bank.statement(back, day="2026-03-12"))
-    with pytest.raises(BadInput, match="cannot be paid back of 0,00"):
+    with pytest.raises(BadInput, match="there is no credit that could be paid back"):
         refunds.order(book, case, "20,00", on=DAY)
     with pytest.raises(BadInput, match="the credit is gone"):
         refund_files.create(book, "shop", DAY)
@@ -223,6 +225,63 @@ def test_a_payment_booked_on_the_wrong_case_does_not_say_where_the_credit_goes(
     assert refunds.order(book, case, on=DAY).iban == "DE75…6199"
 
 
+def test_a_cent_of_a_stranger_does_not_draw_the_credit_to_his_account(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, bank, case = paid_twice
+    stranger = Line(1, f"RE-26-0411 {case}", iban=OTHER_IBAN, day="2026-03-06")  # he took the debtor's name
+    take_in(book, bank.statement(stranger, day="2026-03-06"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    entry = BankEntry.objects.order_by("entry_no").last()
+    assert entry is not None
+    if entry.state != "booked":
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    there = credit(book)
+    assert refunds.order(book, case, f"{(there - 1) / 100:.2f}", on=DAY).iban == "DE75…6199"
+    assert refunds.order(book, case, "0,01", on=DAY).iban == "DE02…5030", "his cent goes back to him"
+
+
+def test_no_more_goes_back_to_an_account_than_came_from_it(
+    paid_twice: tuple[OpenBook, Bank, str],
+) -> None:
+    book, bank, case = paid_twice
+    other = Line(6000, f"RE-26-0411 {case}", name="Fremde Firma", iban=OTHER_IBAN, day="2026-03-06")
+    take_in(book, bank.statement(other, day="2026-03-06"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    entry = BankEntry.objects.order_by("entry_no").last()
+    assert entry is not None
+    if entry.state != "booked":
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    assert refunds.order(book, case, "50,00", on=DAY).iban == "DE02…5030"
+    assert refunds.order(book, case, "50,00", reference="2", on=DAY).iban == "DE75…6199"
+    third = refunds.order(book, case, "10,00", reference="3", on=DAY)
+    assert third.iban == "DE02…5030"
+
+
+def test_a_credit_larger_than_what_any_account_sent_takes_two_people(tenant_id: int, tmp_path: Path) -> None:
+    shop(tenant_id, {**CLAIM, "iban": ""})
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    lines = [
+        Line(8490, "RE-26-0411", day="2026-02-20"),
+        Line(8490, "RE-26-0411", iban=OTHER_IBAN, day="2026-02-20"),
+        Line(8490, "RE-26-0411", iban="DE89370400440532013000", day="2026-02-20"),
+    ]
+    take_in(book, bank.statement(*lines, day="2026-02-20"))
+    from mahnwerk.records.models import BankEntry
+    from mahnwerk.usecases import bank_questions
+
+    case = Case.objects.get(tenant_id=tenant_id).case_reference
+    for entry in BankEntry.objects.exclude(state="booked"):
+        bank_questions.confirm(book, entry.entry_no, case=case)
+    with pytest.raises(BadInput, match="no account is known from which 169,"):
+        refunds.order(book, case, on=DAY)
+    assert refunds.order(book, case, iban=OTHER_IBAN, approved_by="ben", on=DAY).iban == "DE02…5030"
+
+
 def test_a_refusal_of_what_the_statement_shows_changes_nothing_and_a_refused_file_is_not_given_again(
     paid_twice: tuple[OpenBook, Bank, str], tmp_path: Path
 ) -> None:
@@ -240,3 +299,15 @@ def test_a_refusal_of_what_the_statement_shows_changes_nothing_and_a_refused_fil
     refund_files.take_status(book, report(tmp_path, file.message_id, second.end_to_end_id), DAY)
     with pytest.raises(BadInput, match="not handed out again"):
         refund_files.create(book, "shop", DAY)
+
+
+def test_a_file_of_many_refunds_asks_for_all_keys_at_once(
+    paid_twice: tuple[OpenBook, Bank, str], django_assert_max_num_queries: Any
+) -> None:
+    book, _, case = paid_twice
+    for number in range(12):
+        refunds.order(book, case, "1,00", reference=f"part {number}", on=DAY)
+    for _ in ("a new file", "the same again"):
+        with django_assert_max_num_queries(4, connection=connections["keys"]):
+            file = refund_files.create(book, "shop", DAY)
+        assert file.refund_count == 12

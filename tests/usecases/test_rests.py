@@ -13,7 +13,7 @@ from tests.usecases.plan_world import PlanWorld
 
 from mahnwerk.frames import Role
 from mahnwerk.records.models import Case, Fact
-from mahnwerk.usecases import cases, journal, rests
+from mahnwerk.usecases import cases, day, journal, rests
 
 PAID, EARLY, LATE = date(2026, 3, 2), date(2026, 3, 15), date(2026, 3, 16)
 
@@ -77,6 +77,36 @@ def test_it_is_taken_back_with_the_payment(world: PlanWorld) -> None:
     assert row(world, date(2026, 4, 20))["open_cents"] == 0
     assert posted(world, date(2026, 4, 20))["bad_debt"] > 0
     assert Fact.objects.filter(code="tolerance", amount_cents__gt=0).count() == 2
+
+
+def night(world: PlanWorld, on: date) -> day.DayReport:
+    """The daily run, once more after it: that one finds nothing to do."""
+    with world.on(on) as book:
+        found = day.run_day(book, on, confirm_day=True)
+        again = day.run_day(book, on, confirm_day=True)
+    assert (again.rests_written_off, again.rests_taken_back, again.recorded_count) == (0, 0, 0)
+    return found
+
+
+def test_the_daily_run_does_it_by_itself(world: PlanWorld) -> None:
+    assert night(world, PAID).rests_written_off == 0
+    assert night(world, EARLY).rests_written_off == 0, "the debtor may still send it"
+    with world.on(LATE) as book:
+        assert day.run_day(book, LATE, dry_run=True, confirm_day=True).rests_written_off == 0
+    assert not Fact.objects.filter(code="tolerance").exists(), "a dry run records nothing"
+    assert night(world, LATE).rests_written_off == 1
+    assert row(world, LATE)["open_cents"] == 0
+    assert night(world, date(2026, 3, 17)).rests_written_off == 0
+    paid = Fact.objects.get(kind=200)
+    world.fact("payment_returned", date(2026, 3, 30), voids=paid.fact_no)
+    assert night(world, date(2026, 3, 30)).rests_taken_back == 1
+    assert row(world, date(2026, 3, 30))["open_cents"] > 300_00
+    assert night(world, date(2026, 3, 31)).rests_taken_back == 0
+
+
+def test_a_first_run_long_after_the_payment_leaves_it_to_the_next(world: PlanWorld) -> None:
+    assert night(world, LATE).rests_written_off == 0
+    assert night(world, date(2026, 3, 17)).rests_written_off == 1
 
 
 @pytest.mark.parametrize("other", ["disputed", "unpaid", "agency", "limit"])

@@ -96,14 +96,17 @@ def rests(
 ) -> None:
     """Write off what payments left short within the procedure's tolerance; again, it changes nothing.
 
+    The daily run does it by itself, for cases it held for so little on an earlier day.
+
     Example:
 
         mahnwerk fact rests --dry-run
     """
     opened = open_book(book, actor)
     from mahnwerk.usecases import rests as use_case
+    from mahnwerk.usecases.cases import viewing_day
 
-    report = use_case.write_off(opened, day_of(on), dry_run=dry_run)
+    report = use_case.write_off(opened, viewing_day(opened, day_of(on)), dry_run=dry_run)
     if as_json:
         output.emit_json(report)
         return

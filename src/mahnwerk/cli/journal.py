@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from mahnwerk.cli.options import (
     open_book,
 )
 from mahnwerk.cli.output import date_text, money
+
+if TYPE_CHECKING:
+    from mahnwerk.usecases.opening import OpenBook
 
 app = typer.Typer(help="The books: double entry from facts, own and trust money apart.", no_args_is_help=True)
 FromOption = Annotated[
@@ -72,6 +75,9 @@ def balance(
     on: OnOption = None,
     by: Annotated[str, typer.Option("--by", help="account, creditor or debtor.")] = "account",
     creditor: Annotated[str, typer.Option("--creditor", help="With --by debtor: only of this one.")] = "",
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="Trust money of every tenant of the database, and in all.")
+    ] = False,
     book: BookOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -83,10 +89,14 @@ def balance(
 
         mahnwerk journal balance
         mahnwerk journal balance --by debtor --creditor lindenhof --on 2026-03-31
+        mahnwerk journal balance --all-tenants
     """
     opened = open_book(book)
     from mahnwerk.usecases import journal
 
+    if all_tenants:
+        _all_tenants(opened, day_of(on), as_json=as_json)
+        return
     journal.check_word(by)
     if by == "debtor":
         rows = list(journal.debtors(opened, day_of(on), creditor=creditor))
@@ -102,6 +112,51 @@ def balance(
         _account_table(state, by)
     if not all(check["ok"] for check in state["checks"]):
         raise typer.Exit(1)
+
+
+def _all_tenants(opened: OpenBook, on: dt.date | None, *, as_json: bool) -> None:
+    """Trust bank = what it is owed to, per tenant and in all; code 1 if any tenant's check does not hold."""
+    from mahnwerk.usecases import journal_tenants
+
+    state = journal_tenants.balance(opened, on)
+    if as_json:
+        output.emit_json(state)
+    else:
+        _tenant_table(state)
+    if state["failed"]:
+        raise typer.Exit(1)
+
+
+def _tenant_table(state: dict[str, Any]) -> None:
+    words = {
+        "trust bank": "trust_bank_cents",
+        "creditors": "creditors_cents",
+        "debtors": "debtors_cents",
+        "operator": "operator_cents",
+        "unplaced": "unplaced_cents",
+        "difference": "difference_cents",
+    }
+    totals = [{"tenant": "all", **row} for row in state["totals"]]
+    output.table(
+        f"Trust money on {date_text(state['on'])}" if state["on"] else "Trust money",
+        ["tenant", *words],
+        [
+            [row["tenant"], *(money(row[name], row["currency"]) for name in words.values())]
+            for row in [*state["tenants"], *totals]
+        ],
+        right=tuple(words),
+    )
+    for row in state["tenants"]:
+        if row["creditors_below_zero_cents"]:
+            owed = money(row["creditors_below_zero_cents"], row["currency"])
+            typer.echo(
+                f"  {row['tenant']}: creditors below zero owe back {owed}; others' money is short of it."
+            )
+    for check in state["failed"]:
+        word = check["check"].replace("_", " ")
+        typer.echo(f"  {check['tenant']}: {word}: {money(check['cents'], check['currency'])} – WRONG")
+    if not state["failed"]:
+        typer.echo("  every tenant's checks hold, and so does the sum")
 
 
 def _debtor_table(rows: list[dict[str, Any]]) -> None:

@@ -131,7 +131,9 @@ def order(
     if as_json:
         output.emit_json(made)
         return
-    word = {"planned": "Would pay back", "ordered": "Ordered"}.get(made.state, f"Known, {made.state}")
+    word = {"planned": "Would pay back", "ordered": "Ordered"}.get(made.state, made.state)
+    if made.is_known:
+        word = f"Ordered before, nothing added (now: {made.state.replace('_', ' ')})"
     typer.echo(f"{word}: {money(made.amount_cents)} of {_origin(made)} to {made.iban}.")
     for line in made.warnings:
         typer.echo(f"  look at this first: {line}")

@@ -228,6 +228,10 @@ def show_day(report: DayReport) -> None:
             + ", ".join(row["first_cases"])
             + (f" and {more} more cases." if more else ".")
         )
+    if report.rests_written_off or report.rests_taken_back:
+        typer.echo(
+            f"Small rests written off: {report.rests_written_off}, taken back: {report.rests_taken_back}."
+        )
     if report.plans_to_remind:
         typer.echo(f"Instalments missed, tell kindly (`plan remind`): {', '.join(report.plans_to_remind)}")
     if report.plans_not_collected:

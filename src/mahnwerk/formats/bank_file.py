@@ -50,7 +50,7 @@ def read(
         try:
             return [(source, camt.read(data, source=source))]
         except XmlRefused as error:
-            raise BankFileError(str(error), source) from None
+            raise BankFileError(str(error), source, "Fetch it from the bank again") from None
     if profile is None and _is_swift(head):
         return [(source, mt940.read(data, source=source))]
     return [(source, bank_csv.read(data, account=account, profile=profile, source=source))]

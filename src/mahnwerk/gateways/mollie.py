@@ -31,11 +31,14 @@ from mahnwerk.gateways.payments import (
     RefundRequest,
     Status,
     WebhookForged,
+    answered,
     cents,
     decimal_text,
     each_event,
     is_unanswered,
     link_id,
+    pages,
+    rows,
     text,
     timestamp,
 )
@@ -76,8 +79,7 @@ def _movement(
 
 def _embedded(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     embedded = found.get("_embedded")
-    rows = embedded.get(name) if isinstance(embedded, dict) else None
-    return [row for row in rows or () if isinstance(row, dict)]
+    return rows(embedded.get(name)) if isinstance(embedded, dict) else []
 
 
 def state_of(payment: Mapping[str, Any]) -> PaymentState:
@@ -192,13 +194,7 @@ class MollieProvider:
             raise AnswerUnknown(f"api.mollie.com: {answer.status}")
         if answer.status >= 400:
             raise ProviderRefused(f"mollie_{answer.status}", answer.status)
-        try:
-            read = json.loads(answer.content)
-        except ValueError:
-            raise AnswerUnknown("api.mollie.com: not JSON") from None
-        if not isinstance(read, dict):
-            raise AnswerUnknown("api.mollie.com: not an object")
-        return read
+        return answered(answer.content, "api.mollie.com")
 
     def create_payment_link(self, request: CheckoutRequest) -> Checkout:
         wanted = {
@@ -211,12 +207,10 @@ class MollieProvider:
             "metadata": {LINK: request.link, KEY: request.key},
         }
         made = self._ask("POST", "/v2/payments", wanted, request.key)
-        links = made.get("_links")
-        checkout = links.get("checkout") if isinstance(links, dict) else None
         payment_id = text(made.get("id"))
         return Checkout(
             payment_id,
-            text((checkout or {}).get("href")),
+            _link(made, "checkout"),
             STATUS.get(text(made.get("status")), Status.OPEN),
             payment_id,
         )
@@ -276,18 +270,25 @@ class MollieProvider:
 
     def _rows(self, kind: str, since: dt.datetime, place: str = "") -> Iterator[dict[str, Any]]:
         """Newest first; the first one that is older ends the listing."""
-        path = f"/v2/{place or kind}?" + urlencode({"limit": 250})
-        while path:
-            page = self._ask("GET", path)
+        first = f"/v2/{place or kind}?" + urlencode({"limit": 250})
+
+        def following(page: dict[str, Any]) -> str:
+            parts = urlsplit(_link(page, "next"))
+            # Only path and query are taken: the host stays ours to choose.
+            return f"{parts.path}?{parts.query}" if parts.path.startswith("/v2/") else ""
+
+        for page in pages(lambda path: self._ask("GET", path), first, following):
             for row in _embedded(page, kind):
                 if timestamp(row.get("createdAt")) < since:
                     return
                 yield row
-            links = page.get("_links")
-            following = links.get("next") if isinstance(links, dict) else None
-            parts = urlsplit(text((following or {}).get("href")))
-            # Only path and query are taken: the host stays ours to choose.
-            path = f"{parts.path}?{parts.query}" if parts.path.startswith("/v2/") else ""
+
+
+def _link(found: Mapping[str, Any], name: str) -> str:
+    """The address under `_links`, or ""."""
+    links = found.get("_links")
+    link = links.get(name) if isinstance(links, dict) else None
+    return text(link.get("href")) if isinstance(link, dict) else ""
 
 
 def _refund(made: Mapping[str, Any], payment_id: str) -> Refund:

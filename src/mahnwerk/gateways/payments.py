@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,18 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from mahnwerk.gateways.outbound import AnswerUnknown
+
 PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 CENTS_MAX: Final = 10**13
 UNANSWERED: Final = frozenset({408, 409, 425, 429})
 """Besides 5xx: answers after which the same request, under the same key, must be asked again."""
+PAGES_MAX: Final = 10_000
+"""Of one listing; no provider has so much to tell."""
+TIMES: Final = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
+"""Between these a payment can have been made; other days would run over when they are reckoned with."""
 DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,2})?")
 
 
@@ -282,6 +289,50 @@ def is_unanswered(status: int) -> bool:
     return status >= 500 or status in UNANSWERED
 
 
+def answered(content: bytes | str, host: str) -> dict[str, Any]:
+    """The JSON object of an answer.
+
+    Raises
+    ------
+    AnswerUnknown
+        It is none: what was asked for may have been carried out.
+    """
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        raise AnswerUnknown(f"{host}: not JSON") from None
+    if not isinstance(read, dict):
+        raise AnswerUnknown(f"{host}: not an object")
+    return read
+
+
+def rows(found: object) -> list[dict[str, Any]]:
+    """The objects of a list; what is none is left out."""
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def pages(
+    ask: Callable[[str], dict[str, Any]], first: str, following: Callable[[dict[str, Any]], str]
+) -> Iterator[dict[str, Any]]:
+    """The pages of a listing; `following` names the place of the next one, "" = that was the last.
+
+    Raises
+    ------
+    AnswerUnknown
+        It goes in circles or has no end: what it lists is not known as a whole.
+    """
+    seen: set[str] = set()
+    place = first
+    while True:
+        if place in seen or len(seen) >= PAGES_MAX:
+            raise AnswerUnknown("a listing goes in circles, or has no end")
+        seen.add(place)
+        page = ask(place)
+        yield page
+        if not (place := following(page)):
+            return
+
+
 def each_event(
     bodies: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], ProviderEvent], kind: str
 ) -> Iterator[ProviderEvent]:
@@ -315,16 +366,20 @@ def decimal_text(amount_cents: int) -> str:
 
 
 def timestamp(value: object) -> dt.datetime:
-    """A UTC time from seconds since 1970 or from ISO text."""
+    """A UTC time from seconds since 1970 or from ISO text, at most of this century."""
     try:
         if isinstance(value, bool):
             raise ValueError
         if isinstance(value, int):
-            return dt.datetime.fromtimestamp(value, dt.UTC)
-        read = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            read = dt.datetime.fromtimestamp(value, dt.UTC)
+        else:
+            read = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            read = (read if read.tzinfo else read.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+        if not TIMES[0] <= read < TIMES[1]:
+            raise ValueError
     except (ValueError, OverflowError, OSError):
         raise WebhookForged("malformed_time") from None
-    return (read if read.tzinfo else read.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    return read
 
 
 def text(value: object) -> str:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -33,11 +34,14 @@ from mahnwerk.gateways.payments import (
     RefundRequest,
     Status,
     WebhookForged,
+    answered,
     cents,
     decimal_text,
     each_event,
     is_unanswered,
     link_id,
+    pages,
+    rows,
     text,
     timestamp,
 )
@@ -66,10 +70,6 @@ EVENTS: Final = (
 """What the webhook at PayPal should be subscribed to."""
 
 
-def _rows(found: Any) -> list[dict[str, Any]]:
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-
-
 def _part(found: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The object inside objects, or an empty one."""
     for name in names:
@@ -84,7 +84,9 @@ def _movement(
     value, currency = cents(amount.get("value")), text(amount.get("currency_code"))
     if kind is MovementKind.RETURNED:
         name = f"{payment_id}:{abs(value)}"
-    return Movement(kind, payment_id, name, abs(value), currency, timestamp(at), link)
+    # What goes back is told with and without a minus; a payment below zero is none.
+    value = value if kind is MovementKind.PAID else abs(value)
+    return Movement(kind, payment_id, name, value, currency, timestamp(at), link)
 
 
 def capture_movements(capture: Mapping[str, Any]) -> tuple[Movement, ...]:
@@ -100,7 +102,7 @@ def capture_movements(capture: Mapping[str, Any]) -> tuple[Movement, ...]:
 
 def capture_of(found: Mapping[str, Any]) -> str:
     """The capture a refund or reversal belongs to: its link `up`."""
-    for link in _rows(found.get("links")):
+    for link in rows(found.get("links")):
         path = urlsplit(text(link.get("href"))).path
         if link.get("rel") == "up" and "/captures/" in path:
             name = path.rsplit("/", 1)[-1]
@@ -130,7 +132,7 @@ def dispute_movements(dispute: Mapping[str, Any]) -> tuple[Movement, ...]:
 
 
 def _disputed(dispute: Mapping[str, Any]) -> str:
-    found = _rows(dispute.get("disputed_transactions"))
+    found = rows(dispute.get("disputed_transactions"))
     name = text(found[0].get("seller_transaction_id")) if found else ""
     return name if ID.fullmatch(name) else ""
 
@@ -140,10 +142,10 @@ def order_state(order: Mapping[str, Any]) -> PaymentState:
     link, payment_id = "", ""
     status = ORDER_STATUS.get(text(order.get("status")), Status.OPEN)
     movements: tuple[Movement, ...] = ()
-    for unit in _rows(order.get("purchase_units")):
+    for unit in rows(order.get("purchase_units")):
         link = link_id(unit.get("custom_id")) or link
         payments = _part(unit, "payments")
-        for capture in _rows(payments.get("captures")):
+        for capture in rows(payments.get("captures")):
             payment_id = text(capture.get("id"))
             with_link = {**capture, "custom_id": capture.get("custom_id") or link}
             movements += capture_movements(with_link)
@@ -151,7 +153,7 @@ def order_state(order: Mapping[str, Any]) -> PaymentState:
                 status = Status.PROCESSING
             elif capture.get("status") in ("DECLINED", "FAILED"):
                 status = Status.FAILED
-        for refund in _rows(payments.get("refunds")):
+        for refund in rows(payments.get("refunds")):
             movements += refund_movements(refund, capture_of(refund) or payment_id)
     return PaymentState(payment_id, status, movements, link, text(order.get("id")))
 
@@ -163,7 +165,7 @@ def event_of(body: Mapping[str, Any]) -> ProviderEvent:
     if not event_id or not isinstance(found, dict):
         raise WebhookForged("malformed_body")
     if kind == "CHECKOUT.ORDER.APPROVED":
-        units = _rows(found.get("purchase_units"))
+        units = rows(found.get("purchase_units"))
         link = link_id(units[0].get("custom_id")) if units else ""
         return ProviderEvent(event_id, kind, checkout_id=text(found.get("id")), link=link, needs_capture=True)
     if kind.startswith("CUSTOMER.DISPUTE."):
@@ -293,7 +295,7 @@ class PayPalProvider:
             "payment_source": {"paypal": {"experience_context": context}},
         }
         made = self._ask("POST", "/v2/checkout/orders", wanted, request.key)
-        pages = {text(one.get("rel")): text(one.get("href")) for one in _rows(made.get("links"))}
+        pages = {text(one.get("rel")): text(one.get("href")) for one in rows(made.get("links"))}
         return Checkout(text(made.get("id")), pages.get("payer-action") or pages.get("approve") or "")
 
     def capture(self, checkout_id: str, key: str) -> PaymentState:
@@ -328,8 +330,8 @@ class PayPalProvider:
         capture = self._ask("GET", f"/v2/payments/captures/{_name(payment_id)}")
         order_id = text(_part(capture, "supplementary_data", "related_ids").get("order_id"))
         order = self._ask("GET", f"/v2/checkout/orders/{_name(order_id)}") if order_id else {}
-        for unit in _rows(order.get("purchase_units")):
-            for refund in _rows(_part(unit, "payments").get("refunds")):
+        for unit in rows(order.get("purchase_units")):
+            for refund in rows(_part(unit, "payments").get("refunds")):
                 if refund.get("invoice_id") == key:
                     return _refund(refund, payment_id)
         return None
@@ -355,16 +357,17 @@ class PayPalProvider:
 
     def list_events(self, since: dt.datetime) -> Iterator[ProviderEvent]:
         """PayPal keeps events for 30 days; it lists the newest first."""
-        found: list[dict[str, Any]] = []
         wanted = {"start_time": since.strftime("%Y-%m-%dT%H:%M:%SZ"), "page_size": 300}
-        path = "/v1/notifications/webhooks-events?" + urlencode(wanted)
-        while path:
-            page = self._ask("GET", path)
-            found += _rows(page.get("events"))
-            following = [one for one in _rows(page.get("links")) if one.get("rel") == "next"]
-            parts = urlsplit(text(following[0].get("href"))) if following else urlsplit("")
+
+        def following(page: dict[str, Any]) -> str:
+            links = [one for one in rows(page.get("links")) if one.get("rel") == "next"]
+            parts = urlsplit(text(links[0].get("href"))) if links else urlsplit("")
             # Only path and query are taken: the host stays ours to choose.
-            path = f"{parts.path}?{parts.query}" if parts.path.startswith("/v1/notifications/") else ""
+            return f"{parts.path}?{parts.query}" if parts.path.startswith("/v1/notifications/") else ""
+
+        first = "/v1/notifications/webhooks-events?" + urlencode(wanted)
+        told = pages(lambda path: self._ask("GET", path), first, following)
+        found = [row for page in told for row in rows(page.get("events"))]
         yield from each_event(reversed(found), event_of, "event_type")
 
     def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
@@ -375,14 +378,18 @@ class PayPalProvider:
             "fields": "transaction_info",
             "page_size": 500,
         }
-        page, pages = 1, 1
-        while page <= pages:
-            told = self._ask("GET", "/v1/reporting/transactions?" + urlencode({**wanted, "page": page}))
-            for row in _rows(told.get("transaction_details")):
+        asked = count(1)
+
+        def ask(page: str) -> dict[str, Any]:
+            return self._ask("GET", "/v1/reporting/transactions?" + urlencode({**wanted, "page": page}))
+
+        def following(told: dict[str, Any]) -> str:
+            last, page = told.get("total_pages"), next(asked)
+            return str(page + 1) if isinstance(last, int) and page < last else ""
+
+        for told in pages(ask, "1", following):
+            for row in rows(told.get("transaction_details")):
                 yield balance_of(_part(row, "transaction_info"))
-            count = told.get("total_pages")
-            pages = count if isinstance(count, int) else 1
-            page += 1
 
 
 def _name(value: str) -> str:
@@ -396,13 +403,7 @@ def _read(status: int, content: bytes) -> dict[str, Any]:
         raise AnswerUnknown(f"api-m.paypal.com: {status}")
     if status >= 400:
         raise ProviderRefused(f"paypal_{status}", status)
-    try:
-        read = json.loads(content)
-    except ValueError:
-        raise AnswerUnknown("api-m.paypal.com: not JSON") from None
-    if not isinstance(read, dict):
-        raise AnswerUnknown("api-m.paypal.com: not an object")
-    return read
+    return answered(content, "api-m.paypal.com")
 
 
 def _refund(made: Mapping[str, Any], payment_id: str) -> Refund:

@@ -32,10 +32,13 @@ from mahnwerk.gateways.payments import (
     Status,
     WebhookForged,
     WebhookStale,
+    answered,
     each_event,
     header,
     is_unanswered,
     link_id,
+    pages,
+    rows,
     text,
     timestamp,
 )
@@ -71,6 +74,8 @@ ENDED: Final = {
     "expired": {"requires_payment_method": Status.EXPIRED, "requires_action": Status.EXPIRED},
 }
 """Status of a checkout → what a payment that waits for the payer is then: nobody can go on with it there."""
+ODD_ANSWER: Final = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+"""What the library stumbles with over an answer that is no object."""
 REFUND_STATUS: Final = {"succeeded": "done", "failed": "failed", "canceled": "failed"}
 
 
@@ -284,8 +289,14 @@ class StripeProvider:
             if status < 400 or is_unanswered(status):
                 raise AnswerUnknown(f"api.stripe.com: {status}") from error
             raise ProviderRefused(text(error.code) or type(error).__name__, status) from error
-        read: dict[str, Any] = json.loads(answer.last_response.body)
-        return read
+        except ODD_ANSWER as error:
+            raise AnswerUnknown("api.stripe.com: an answer of no shape it should have") from error
+        last = getattr(answer, "last_response", None)
+        return answered(getattr(last, "body", ""), "api.stripe.com")
+
+    def _list(self, call: Any) -> list[dict[str, Any]]:
+        """The rows of a list that has one page."""
+        return _listed(self._ask(call))
 
     def create_payment_link(self, request: CheckoutRequest) -> Checkout:
         line = {
@@ -334,8 +345,8 @@ class StripeProvider:
         client = self._client
         intent = self._ask(lambda: client.payment_intents.retrieve(payment_id, {"expand": ["latest_charge"]}))
         about = {"payment_intent": payment_id, "limit": 100}
-        refunds = self._ask(lambda: client.refunds.list(about))["data"]
-        disputes = self._ask(lambda: client.disputes.list(about))["data"]
+        refunds = self._list(lambda: client.refunds.list(about))
+        disputes = self._list(lambda: client.disputes.list(about))
         status = {
             "succeeded": Status.PAID,
             "processing": Status.PROCESSING,
@@ -365,8 +376,8 @@ class StripeProvider:
 
     def find_refund(self, payment_id: str, key: str) -> Refund | None:
         client = self._client
-        found = self._ask(lambda: client.refunds.list({"payment_intent": payment_id, "limit": 100}))
-        return next((_refund(one) for one in found["data"] if _metadata(one, KEY) == key), None)
+        found = self._list(lambda: client.refunds.list({"payment_intent": payment_id, "limit": 100}))
+        return next((_refund(one) for one in found if _metadata(one, KEY) == key), None)
 
     def parse_webhook(self, raw_body: bytes, headers: Mapping[str, str], now: dt.datetime) -> ProviderEvent:
         signed = header(headers, "stripe-signature")
@@ -387,13 +398,7 @@ class StripeProvider:
             "types": list(EVENTS),
             "limit": 100,
         }
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self._ask(lambda: client.events.list(dict(wanted)))
-            found += page["data"]
-            if not page.get("has_more") or not page["data"]:
-                break
-            wanted["starting_after"] = page["data"][-1]["id"]
+        found = list(self._pages(client.events.list, wanted))
         yield from each_event(reversed(found), event_of, "type")
 
     def list_balance(self, since: dt.datetime, until: dt.datetime) -> Iterator[BalanceMovement]:
@@ -403,12 +408,27 @@ class StripeProvider:
             "expand": ["data.source"],
             "limit": 100,
         }
-        while True:
-            page = self._ask(lambda: client.balance_transactions.list(dict(wanted)))
-            yield from (balance_of(row) for row in page["data"])
-            if not page.get("has_more") or not page["data"]:
-                return
-            wanted["starting_after"] = page["data"][-1]["id"]
+        yield from (balance_of(row) for row in self._pages(client.balance_transactions.list, wanted))
+
+    def _pages(self, call: Any, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The rows of all pages of a list."""
+
+        def ask(place: str) -> dict[str, Any]:
+            after = {"starting_after": place} if place else {}
+            return self._ask(lambda: call({**wanted, **after}))
+
+        def following(page: dict[str, Any]) -> str:
+            last = _listed(page)[-1:] if page.get("has_more") else []
+            return text(last[0].get("id")) if last else ""
+
+        for page in pages(ask, "", following):
+            yield from _listed(page)
+
+
+def _listed(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not isinstance(page.get("data"), list):
+        raise AnswerUnknown("api.stripe.com: a list without rows")
+    return rows(page["data"])
 
 
 def _refund(made: Mapping[str, Any]) -> Refund:

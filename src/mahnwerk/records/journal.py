@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from mahnwerk.records import bulk, ids, tenancy
-from mahnwerk.records.models import ClosedPeriod, MoneyPosting, Payout, PayoutItem, Posting, Tenant
+from mahnwerk.records.models import ClosedPeriod, MoneyPosting, Payout, Posting, Tenant
 
 ROWS: dict[str, Any] = {
     "case_id": pl.Int64,
@@ -47,6 +47,7 @@ def postings(
     *,
     case_range: tuple[int, int] | None = None,
     case_ids: Sequence[int] | None = None,
+    posting_ids: Sequence[int] | None = None,
     creditor_id: int | None = None,
     first_on: date | None = None,
     last_on: date | None = None,
@@ -59,6 +60,7 @@ def postings(
     ----------
     case_range : only postings of these cases (first ≤ id ≤ last); payouts have none
     case_ids, creditor_id : only theirs
+    posting_ids : only these
     first_on, last_on : bounds of the posting day
     accounts : only postings that touch one of these accounts
     """
@@ -79,13 +81,18 @@ def postings(
         wanted, values = bulk.ids_filter(connection, "p.case_id", case_ids)
         condition += f" AND {wanted}"
         parameters += values
+    if posting_ids is not None:
+        wanted, values = bulk.ids_filter(connection, "p.id", posting_ids)
+        condition += f" AND {wanted}"
+        parameters += values
     if accounts is not None:
         numbers = ", ".join(str(int(account)) for account in accounts)
         condition += f" AND (p.debit IN ({numbers}) OR p.credit IN ({numbers}))"
     of_cases = case_range is not None or case_ids is not None
     tables = ("postings",) if of_cases else ("postings", "money_postings")
     parts = [
-        _read(table, condition, parameters, columns, key=None if of_cases else "p.id") for table in tables
+        _read(table, condition, parameters, columns, key=None if of_cases or posting_ids else "p.id")
+        for table in tables
     ]
     return pl.concat(parts)
 
@@ -231,11 +238,37 @@ def totals(tenant_id: int, last_on: date | None = None) -> pl.DataFrame:
     )
 
 
-def covered(tenant_id: int, creditor_id: int) -> set[int]:
-    """Ids of the creditor's postings that a payout covers."""
+def covered(tenant_id: int, creditor_id: int | None = None) -> pl.Series:
+    """Ids of postings that a payout covers; of one creditor, or of all."""
     tenancy.set_tenant(tenant_id)
-    items = PayoutItem.objects.filter(tenant_id=tenant_id, payout__creditor_id=creditor_id)
-    return set(items.values_list("posting_id", flat=True))
+    mine, values = ("", []) if creditor_id is None else (" AND o.creditor_id = %s", [creditor_id])
+    found = bulk.read_frame(
+        connection,
+        {"posting_id": ("i.posting_id", pl.Int64)},
+        "payout_items i JOIN payouts o ON o.tenant_id = i.tenant_id AND o.id = i.payout_id "
+        f"WHERE i.tenant_id = %s{mine}",
+        [tenant_id, *values],
+    )
+    return found["posting_id"]
+
+
+def documents(tenant_id: int, case_ids: Sequence[int]) -> pl.DataFrame:
+    """case_id, case_reference, case_no, claim_no, invoice_number: a row per claim of these cases."""
+    tenancy.set_tenant(tenant_id)
+    wanted, values = bulk.ids_filter(connection, "l.case_id", case_ids)
+    return bulk.read_frame(
+        connection,
+        {
+            "case_id": ("c.id", pl.Int64),
+            "case_reference": ("c.case_reference", pl.String),
+            "case_no": ("c.case_no", pl.Int64),
+            "claim_no": ("l.claim_no", pl.Int32),
+            "invoice_number": ("l.invoice_number", pl.String),
+        },
+        "claims l JOIN cases c ON c.tenant_id = l.tenant_id AND c.id = l.case_id "
+        f"WHERE l.tenant_id = %s AND {wanted}",
+        [tenant_id, *values],
+    )
 
 
 def save_payout(tenant_id: int, payout: Payout, rows: pl.DataFrame, items: pl.Series) -> None:

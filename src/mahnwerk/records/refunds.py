@@ -3,14 +3,15 @@
 add(tenant_id, case_id, person_id, …) -> Refund
 add_for_entry(tenant_id, entry, creditor_id, …) -> EntryRefund
 bank_details(refund) -> {"name", "iban"} | None        None = the person was erased
+details_of(refunds) -> {refund id: {"name", "iban"}}        of many at once; erased persons are left out
 undone_facts(tenant_id, case_ids) -> {(case_id, fact_no)}        facts another fact undoes
-last_account(tenant_id, case_id) -> {"name", "iban"} | None        where the last payment in force came from
+last_account(tenant_id, case_id, cents) -> {"name", "iban"} | None        the last from which as much came
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from mahnwerk.records import bank_read, crypto, ids
@@ -93,12 +94,20 @@ def add_for_entry(
 
 def bank_details(refund: Refund | EntryRefund) -> dict[str, str] | None:
     """Account holder and IBAN, in memory only; None once the person was erased."""
-    tenant_id = refund.tenant_id  # type: ignore[union-attr]
-    key = crypto.person_keys(tenant_id, [refund.person_id]).get(refund.person_id)
-    if key is None:
-        return None
-    found: dict[str, str] = json.loads(crypto.decrypt(key, refund.payload, _aad(tenant_id, refund.id)))
-    return found
+    return details_of([refund]).get(refund.id)
+
+
+def details_of(refunds: Sequence[Refund | EntryRefund]) -> dict[int, dict[str, str]]:
+    """Account holder and IBAN by the refund's id, in memory only; all of one tenant."""
+    if not refunds:
+        return {}
+    tenant_id: int = refunds[0].tenant_id  # type: ignore[union-attr]
+    keys = crypto.person_keys(tenant_id, {one.person_id for one in refunds})
+    return {
+        one.id: json.loads(crypto.decrypt(keys[one.person_id], one.payload, _aad(tenant_id, one.id)))
+        for one in refunds
+        if one.person_id in keys
+    }
 
 
 def undone_facts(tenant_id: int, case_ids: Collection[int]) -> set[tuple[int, int]]:
@@ -109,19 +118,34 @@ def undone_facts(tenant_id: int, case_ids: Collection[int]) -> set[tuple[int, in
     return set(undoing.values_list("case_id", "voids_fact_no"))
 
 
-def last_account(tenant_id: int, case_id: int) -> dict[str, str] | None:
-    """Account holder and IBAN of the last bank payment booked to a case and in force, if the bank told them.
+def last_account(tenant_id: int, case_id: int, cents: int) -> dict[str, str] | None:
+    """Account holder and IBAN the last bank payment in force came from, if at least `cents` came from there.
 
-    A payment that was taken back, or was booked on the wrong case, says nothing of whose the credit is.
+    A payment that was taken back, or was booked on the wrong case, says nothing of whose the credit is. Nor
+    does a small one of a large credit: anybody can send a cent with a case's number. What refunds sent back
+    to an account counts no more.
     """
     undone = undone_facts(tenant_id, [case_id])
     paid = BankEntry.objects.filter(
         tenant_id=tenant_id, case_id=case_id, state=EntryState.BOOKED, amount_cents__gt=0
     )
+    names: dict[str, str] = {}
+    came: dict[str, int] = {}
     for number, fact_no in paid.order_by("-value_on", "-entry_no").values_list("entry_no", "fact_no"):
         if (case_id, fact_no) in undone:
             continue
         entry = bank_read.entries(tenant_id, entry_no=number)[0]
-        if entry.texts["iban"] and entry.texts["name"]:
-            return {"name": entry.texts["name"], "iban": entry.texts["iban"]}
-    return None
+        if (iban := _plain(entry.texts["iban"])) and entry.texts["name"]:
+            names.setdefault(iban, entry.texts["name"])
+            came[iban] = came.get(iban, 0) + entry.row.amount_cents
+    for row in Refund.objects.filter(tenant_id=tenant_id, case_id=case_id, undone_on__isnull=True):
+        details = bank_details(row)
+        if details is not None and _plain(details["iban"]) in came:
+            came[_plain(details["iban"])] -= row.amount_cents
+    fitting = (iban for iban, sum_cents in came.items() if sum_cents >= cents)
+    chosen = next(fitting, None)
+    return None if chosen is None else {"name": names[chosen], "iban": chosen}
+
+
+def _plain(iban: str) -> str:
+    return "".join(iban.split()).upper()

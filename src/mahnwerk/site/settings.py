@@ -21,6 +21,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from mahnwerk.site.logs import LOGGING as LOGGING
+
 SQLITE_TIMEOUT_SECONDS = 20
 SQLITE_INIT = (
     "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"

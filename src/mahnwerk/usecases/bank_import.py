@@ -15,7 +15,7 @@ from mahnwerk.records import bank, bank_read, crypto, load
 from mahnwerk.records.models import BankAccount, Feed, ImportedFile
 from mahnwerk.usecases import bank_details, clock
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.bank_files import parse
+from mahnwerk.usecases.bank_files import parse, refusal
 from mahnwerk.usecases.bank_matching import MatchSummary, match_open
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.failpoints import reached
@@ -100,7 +100,7 @@ def _accept(name: str, told: BankFile) -> None:
     try:
         told.accepted()
     except BankFileError as error:
-        raise BadInput(f"{name}: {error}", "Nothing of this import was taken in.") from error
+        raise refusal(name, error, "Nothing of this import was taken in.") from error
 
 
 def gaps_of(book: OpenBook) -> list[dict[str, Any]]:

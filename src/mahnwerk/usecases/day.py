@@ -17,7 +17,7 @@ from mahnwerk.kernel.notices import fees_to_void
 from mahnwerk.law import load_laws
 from mahnwerk.records import facts, load, save
 from mahnwerk.records.models import Run
-from mahnwerk.usecases import attempts, clock, plan_run, procedures
+from mahnwerk.usecases import attempts, clock, plan_run, procedures, rests
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.errors import DayRefused
 from mahnwerk.usecases.failpoints import reached
@@ -53,6 +53,10 @@ class DayReport:
     """Cases with an instalment that was ours to collect by direct debit, and is not there."""
     plans_not_as_signed: list[str] = field(default_factory=list)
     """Cases with a plan on record that does not have the hash agreed: nothing is done to it."""
+    rests_written_off: int = 0
+    """Claims on which a payment left short no more than the procedure's tolerance (`fact rests`)."""
+    rests_taken_back: int = 0
+    """Such write-offs taken back, since the claim is open again."""
     barred_soon: list[dict[str, Any]] = field(default_factory=list)
     """Per currency: claims, cases, open principal, last safe day of the first, and the first few cases."""
 
@@ -118,10 +122,12 @@ def run_day(
     laws, known = load_laws(), procedures.of_book(book.place)
     rules = ruleset(laws, known)
     run_id, plans = None, plan_run.PlanRun(0, 0, [], [], [])
+    small = rests.RestsReport(on, dry_run)
     if not dry_run:
         run_id = save.start_run(book.tenant_id, on, law_hash=rules, at=clock.now())
         reached("run started")
         plans = plan_run.execute(book, on)
+        small = rests.execute(book, on)
     tally, saved = _Tally(), save.SavedPlan()
     shards = load.shards(book.tenant_id)
     for number, shard in enumerate(shards):
@@ -142,6 +148,8 @@ def run_day(
         plans_to_remind=plans.to_remind,
         plans_not_collected=plans.not_collected,
         plans_not_as_signed=plans.not_as_signed,
+        rests_written_off=small.claims,
+        rests_taken_back=small.taken_back,
     )
     if run_id is not None:
         _finish(book, run_id, report, saved)

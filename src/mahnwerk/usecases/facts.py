@@ -15,7 +15,7 @@ from mahnwerk.frames import PRINCIPAL_CENTS_MAX, FactKind
 from mahnwerk.kernel import costs
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
-from mahnwerk.records.models import Case, Claim
+from mahnwerk.records.models import Case, Claim, Fact
 from mahnwerk.usecases import clock, four_eyes
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
@@ -71,7 +71,8 @@ def add(
     Raises
     ------
     BadInput, NotFound
-        Something is missing, too much, malformed, or not there; the message says what to do.
+        Something is missing, too much, malformed, or not there; the reference names another event; more is
+        paid back than came in beyond what is owed. The message says what to do.
     """
     known = _kind(kind)
     case_id = case_id_of(book, case)
@@ -80,7 +81,6 @@ def add(
     claim_id = _claim(row, invoice_number)
     cents = _cents(amount)
     _complete(known, RULES[known], cents, until, code, voids, invoice_number)
-    approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
     fact: dict[str, Any] = {
         "case_id": case_id,
         "claim_id": claim_id,
@@ -95,14 +95,16 @@ def add(
     }
     if claim_id is not None and known in PAYS:
         fact["designated_claim_ids"] = [claim_id]
-    before = _open(book, case_id, day)
+    before, credit = _stand(book, case_id, day)
     with transaction.atomic():
-        try:
-            added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
-        except fact_records.FactRefused as error:
-            raise BadInput(f"{case}: {error}") from error
-        number, is_new = int(added["fact_no"][0]), bool(added["is_new"][0])
-        after = _open(book, case_id, day)
+        Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
+        approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
+        number, is_new = _append(book, case, fact)
+        if is_new:
+            _within_credit(known, cents, credit)
+        else:
+            _same_event(book, case_id, number, fact, reference, on)
+        after, _ = _stand(book, case_id, day)
         if dry_run:
             transaction.set_rollback(True)
         elif is_new:
@@ -114,6 +116,15 @@ def add(
                 detail={"fact_no": number, "kind": known.name.lower(), **approval},
             )
     return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
+
+
+def _append(book: OpenBook, case: str, fact: dict[str, Any]) -> tuple[int, bool]:
+    """Number of the fact, and whether it is new."""
+    try:
+        added = fact_records.append(book.tenant_id, [fact], recorded_at=clock.now())
+    except fact_records.FactRefused as error:
+        raise BadInput(f"{case}: {error}") from error
+    return int(added["fact_no"][0]), bool(added["is_new"][0])
 
 
 def _kind(word: str) -> FactKind:
@@ -188,6 +199,42 @@ def _complete(
             raise BadInput(str(error), "A cost without a rule cannot be booked.") from error
 
 
-def _open(book: OpenBook, case_id: int, on: dt.date) -> int:
+def _within_credit(kind: FactKind, cents: int | None, credit: int) -> None:
+    """No more is paid back than there is; the replay would have nothing to take the rest from."""
+    if kind is FactKind.REFUND_PAID and cents is not None and cents > credit:
+        raise BadInput(
+            f"refund_paid: {_money(cents)} are more than the credit of the case, {_money(credit)}.",
+            "Say first what it was paid back for: credit_note, goods_returned, or payment_returned --voids "
+            "NUMBER of the payment.",
+        )
+
+
+def _same_event(
+    book: OpenBook, case_id: int, number: int, fact: dict[str, Any], reference: str, on: dt.date | None
+) -> None:
+    """The known event says what is told now; another one under its name would be lost in silence."""
+    there = Fact.objects.get(tenant_id=book.tenant_id, case_id=case_id, fact_no=number)
+    told = ["kind", "claim_id", "amount_cents", "voids_fact_no", "until_on", "code"]
+    told += ["effective_on"] if on is not None else []
+    other = [name for name in told if getattr(there, name) != fact[name]]
+    if other:
+        raise BadInput(
+            f"case {there.case.case_reference}: the reference {reference!r} is fact {number} with another "
+            f"{' and '.join(name.removesuffix('_id').removesuffix('_cents') for name in other)}; "
+            "nothing was added.",
+            "Another event takes another reference; a wrong fact is undone by: "
+            f"mahnwerk fact add CASE voided --voids {number}.",
+        )
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100},{cents % 100:02d}"
+
+
+def _stand(book: OpenBook, case_id: int, on: dt.date) -> tuple[int, int]:
+    """What is open in the case, and what came in beyond it."""
     cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
-    return int(decided(book, on, cases).plan.balances["open_cents"].sum())
+    balances = decided(book, on, cases).plan.balances
+    return int(balances["open_cents"].sum()), int(
+        balances.select(pl.col("surplus_cents").max().fill_null(0)).item()
+    )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, Final
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from mahnwerk.frames import FactKind
 from mahnwerk.law import LawError, strict_yaml
-from mahnwerk.records.models import Fact
+from mahnwerk.records.models import AuditEntry, Fact
+from mahnwerk.usecases import clock
 from mahnwerk.usecases.books import BookPlace
 from mahnwerk.usecases.errors import BadInput
 from mahnwerk.usecases.opening import OpenBook
@@ -43,22 +46,45 @@ def limit_cents(place: BookPlace) -> int:
     return value
 
 
-def needs_second(book: OpenBook, case_id: int, kind: FactKind, cents: int | None, on: dt.date) -> bool:
-    """Whether this fact, with what the case was forgiven lately, is above the limit."""
+def needs_second(
+    book: OpenBook,
+    case_id: int,
+    kind: FactKind,
+    cents: int | None,
+    on: dt.date,
+    along: Iterable[tuple[dt.date, int]] = (),
+) -> bool:
+    """Whether this fact, with what the case was forgiven lately, is above the limit.
+
+    Lately is by the day it counts and, of what was told by hand, by the day it was told: two halves are a
+    whole whatever days they are given. Call it in a transaction that has locked the case.
+
+    Parameters
+    ----------
+    along : day and cents of what the same file gives up in the case and is not recorded yet
+    """
     if kind not in KINDS:
         return False
     if cents is None:
         return True
-    recent = Fact.objects.filter(
-        tenant_id=book.tenant_id,
-        case_id=case_id,
+    mine = Fact.objects.filter(tenant_id=book.tenant_id, case_id=case_id)
+    recent = mine.filter(
+        Q(effective_on__gt=on - WITHIN, effective_on__lt=on + WITHIN)
+        | Q(fact_no__in=_told_lately(book, case_id)),
         kind__in=[int(one) for one in KINDS],
-        effective_on__gt=on - WITHIN,
     )
-    undone = Fact.objects.filter(tenant_id=book.tenant_id, case_id=case_id, kind=FactKind.VOIDED)
-    standing = recent.exclude(fact_no__in=undone.values("voids_fact_no"))
+    standing = recent.exclude(fact_no__in=mine.filter(kind=FactKind.VOIDED).values("voids_fact_no"))
     before = standing.aggregate(total=Sum("amount_cents"))["total"] or 0
+    before += sum(more for day, more in along if abs(day - on) < WITHIN)
     return bool(before + cents > limit_cents(book.place))
+
+
+def _told_lately(book: OpenBook, case_id: int) -> list[int]:
+    """Numbers of the case's facts that people told by hand in these days."""
+    told = AuditEntry.objects.filter(
+        tenant_id=book.tenant_id, case_id=case_id, action="fact_add", at__gt=clock.now() - WITHIN
+    )
+    return [detail["fact_no"] for detail in told.values_list("detail", flat=True)]
 
 
 def check(
@@ -86,7 +112,7 @@ def second(book: OpenBook, approved_by: str, what: str) -> dict[str, str]:
     BadInput
         Nobody is named, or the same person. `what` says what is done and why it takes two.
     """
-    if not approved_by.strip():
+    if not _person(approved_by):
         raise BadInput(f"{what}; that takes two people.", "Add --approved-by NAME, somebody other than you.")
     if _person(approved_by) == _person(book.actor):
         raise BadInput(
@@ -97,5 +123,9 @@ def second(book: OpenBook, approved_by: str, what: str) -> dict[str, str]:
 
 
 def _person(name: str) -> str:
-    """The name without the door it came through: `cli:anna` and `Anna` are one."""
-    return name.rpartition(":")[2].strip().casefold()
+    """The letters and digits of a name, without the door it came through: `cli:anna` and `An. Na` are one.
+
+    "" = the name names nobody.
+    """
+    plain = unicodedata.normalize("NFKC", name).rpartition(":")[2].casefold()
+    return "".join(sign for sign in plain if sign.isalnum())

@@ -19,7 +19,7 @@ from mahnwerk.kernel.accounts import MEMORANDUM, Account, Entry
 from mahnwerk.kernel.ledger import account_totals
 from mahnwerk.records import journal as records
 from mahnwerk.records import load
-from mahnwerk.records.models import Case, Claim, Payout
+from mahnwerk.records.models import Payout
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of
@@ -142,16 +142,9 @@ def export(
 def named(book: OpenBook, rows: pl.DataFrame) -> pl.DataFrame:
     """Postings with their case reference and number, invoice number or payout reference, and creditor."""
     tenant = {"tenant_id": book.tenant_id}
-    cases = pl.DataFrame(
-        list(Case.objects.filter(**tenant).values_list("id", "case_reference", "case_no")),
-        schema={"case_id": pl.Int64, "case_reference": pl.String, "case_no": pl.Int64},
-        orient="row",
-    )
-    claims = pl.DataFrame(
-        list(Claim.objects.filter(**tenant).values_list("case_id", "claim_no", "invoice_number")),
-        schema={"case_id": pl.Int64, "claim_no": pl.Int32, "invoice_number": pl.String},
-        orient="row",
-    )
+    told = records.documents(book.tenant_id, rows["case_id"].drop_nulls().unique().to_list())
+    cases = told.select("case_id", "case_reference", "case_no").unique()
+    claims = told.select("case_id", "claim_no", "invoice_number")
     payouts = pl.DataFrame(
         list(Payout.objects.filter(**tenant).values_list("id", "reference")),
         schema={"payout_id": pl.Int64, "payout_reference": pl.String},

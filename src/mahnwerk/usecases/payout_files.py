@@ -143,12 +143,12 @@ def _items(book: OpenBook, payout: Payout) -> tuple[PayoutItem, ...]:
     """What each payment brought to each claim; parts that cancelled out are left away."""
     links = Link.objects.filter(tenant_id=book.tenant_id, payout_id=payout.id)
     wanted = list(links.values_list("posting_id", flat=True))
-    rows = records.postings(book.tenant_id, creditor_id=payout.creditor_id, accounts=[LIABILITY])
+    rows = records.postings(book.tenant_id, posting_ids=wanted)
     words = {int(entry): word for entry, word in COLLECTED.items()}
     words |= {int(entry): "other" for entry in Entry if int(entry) not in words}
     sign = pl.when(pl.col("credit") == LIABILITY).then(1).otherwise(-1)
     table = (
-        named(book, rows.filter(pl.col("id").is_in(wanted)))
+        named(book, rows)
         .with_columns(
             component=pl.col("entry").replace_strict(words, return_dtype=pl.String),
             cents=sign * pl.col("amount_cents"),

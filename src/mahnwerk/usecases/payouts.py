@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,8 +148,10 @@ def pay_out(
     if not dry_run:
         journal.post(book, on, confirm_day=confirm_day)
     rows, warnings = [], []
-    for creditor_id, key, currency, items in _accounts(book, only):
-        row = _one(book, creditor_id, key, currency, items, on, dry_run=dry_run)
+    told_by_bank = set(bank_journal.places(book).since["creditor_id"])
+    for creditor_id, key, currency, items, number in _accounts(book, only):
+        paid_from = Account.TRUST_IN_TRANSIT if creditor_id in told_by_bank else Account.TRUST_BANK
+        row = _one(book, creditor_id, key, currency, items, number, on, paid_from, dry_run=dry_run)
         rows.append(row)
         if row.outcome == "no_terms":
             warnings.append(
@@ -163,19 +166,25 @@ def pay_out(
     return PayoutReport(on, dry_run, rows, files, warnings)
 
 
-def _accounts(book: OpenBook, only: int | None) -> Iterator[tuple[int, str, str, pl.DataFrame]]:
-    """Creditors with trust money: id, key, currency, and all postings on their liability."""
+def _accounts(book: OpenBook, only: int | None) -> Iterator[tuple[int, str, str, pl.DataFrame, int]]:
+    """Creditors with trust money: id, key, currency, all postings on their liability, next payout's number.
+
+    The number is taken before the postings are read: a payout that another run makes in between takes it, so
+    the key of payouts refuses ours, also where it covers no posting (money that came free or came back).
+    """
     keys = {i: row["key"] for i, row in load.creditors(book.tenant_id).items()}
-    for creditor_id, key in sorted(keys.items(), key=lambda item: item[1]):
-        if only is not None and creditor_id != only:
-            continue
-        rows = records.postings(book.tenant_id, creditor_id=creditor_id, accounts=[LIABILITY])
-        if rows.is_empty():
-            continue
-        covered = list(records.covered(book.tenant_id, creditor_id))
-        rows = rows.with_columns(is_covered=pl.col("payout_id").is_not_null() | pl.col("id").is_in(covered))
-        for (currency,), part in sorted(rows.partition_by("currency", as_dict=True).items()):
-            yield creditor_id, key, str(currency), part
+    made = Counter(
+        Payout.objects.filter(tenant_id=book.tenant_id).values_list("creditor_id", "currency").order_by("id")
+    )
+    rows = records.postings(book.tenant_id, creditor_id=only, accounts=[LIABILITY])
+    covered = records.covered(book.tenant_id, only)
+    rows = rows.with_columns(
+        is_covered=pl.col("payout_id").is_not_null() | pl.col("id").is_in(covered.implode())
+    )
+    parts = rows.drop_nulls("creditor_id").partition_by("creditor_id", "currency", as_dict=True)
+    for creditor_id, currency in sorted(parts, key=lambda one: (keys[one[0]], one[1])):
+        number = made[creditor_id, currency] + 1
+        yield creditor_id, keys[creditor_id], str(currency), parts[creditor_id, currency], number
 
 
 def _one(
@@ -184,7 +193,9 @@ def _one(
     key: str,
     currency: str,
     items: pl.DataFrame,
+    number: int,
     on: dt.date,
+    paid_from: Account,
     *,
     dry_run: bool,
 ) -> PayoutRow:
@@ -202,9 +213,7 @@ def _one(
         raise BadInput(f"{key}: {told.amount_cents} cents are more than one transfer may carry.")
     if dry_run:
         return PayoutRow(key, currency, "would_pay", "", told, liability)
-    payout = _record(book, terms, currency, told, vat_ppm, on)
-    told_by_bank = creditor_id in bank_journal.places(book).since["creditor_id"]
-    paid_from = Account.TRUST_IN_TRANSIT if told_by_bank else Account.TRUST_BANK
+    payout = _record(book, terms, currency, number, told, vat_ppm, on)
     postings = kernel.payout_postings(told, on, paid_from).with_columns(
         creditor_id=pl.lit(creditor_id), currency=pl.lit(currency), posted_on=pl.lit(on)
     )
@@ -221,10 +230,16 @@ def _one(
 
 
 def _record(
-    book: OpenBook, terms: PayoutTerms, currency: str, told: kernel.Settlement, vat_ppm: int, on: dt.date
+    book: OpenBook,
+    terms: PayoutTerms,
+    currency: str,
+    number: int,
+    told: kernel.Settlement,
+    vat_ppm: int,
+    on: dt.date,
 ) -> Payout:
     mine = Payout.objects.filter(tenant_id=book.tenant_id)
-    number = Tenant.objects.get(id=book.tenant_id).number
+    tenant = Tenant.objects.get(id=book.tenant_id).number
     figures = asdict(told)
     figures.pop("available_cents")
     return Payout(
@@ -233,8 +248,8 @@ def _record(
         creditor_id=terms.creditor_id,
         terms_id=terms.id,
         currency=currency,
-        payout_no=mine.filter(creditor_id=terms.creditor_id, currency=currency).count() + 1,
-        reference=f"PO-{number}-{mine.count() + 1:06d}",
+        payout_no=number,
+        reference=f"PO-{tenant}-{mine.count() + 1:06d}",
         on=on,
         vat_ppm=vat_ppm,
         recorded_at=clock.now(),

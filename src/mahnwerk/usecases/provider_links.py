@@ -18,7 +18,13 @@ from django.db import transaction
 from mahnwerk.formats import amounts
 from mahnwerk.frames import Role
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
-from mahnwerk.gateways.payments import Checkout, CheckoutRequest, ProviderRefused, Status
+from mahnwerk.gateways.payments import (
+    PROVIDER_ID,
+    Checkout,
+    CheckoutRequest,
+    ProviderRefused,
+    Status,
+)
 from mahnwerk.records import ids, tenancy
 from mahnwerk.records import providers as records
 from mahnwerk.records.models import (
@@ -39,6 +45,8 @@ from mahnwerk.usecases.opening import OpenBook
 
 RETURN_PAGES: Final = {"done": "done", "cancelled": "cancelled"}
 """Where a payer may come back to, by key; there is no other way to name a page."""
+URL_MAX: Final = 2000
+"""Of a checkout's address; as much as its record holds."""
 FRESH: Final = timedelta(hours=1)
 """Of an older checkout the provider is asked whether it is still there; PayPal drops them after 3 hours."""
 
@@ -247,7 +255,7 @@ def _is_alive(book: OpenBook, intent: PaymentIntent) -> bool:
     pay_presses.of_account(account)
     try:
         _, received = providers.follow_checkout(book, account, provider_accounts.gateway(account), intent)
-    except (*providers.NOT_NOW, AddressRefused, ProviderRefused):
+    except providers.FAILURES:
         return True  # nobody knows better; the provider's own page will say
     return received is None
 
@@ -312,7 +320,10 @@ def _check_url(made: Checkout, hosts: frozenset[str]) -> None:
     is_test = bool(test) and parts.scheme == "http" and parts.netloc == test
     if not is_test and (parts.scheme != "https" or parts.netloc not in hosts):
         raise UnsafeStart("The provider named a page that is not its own; nobody is sent there.")
-    if made.status not in (Status.OPEN, Status.PROCESSING) or not made.checkout_id:
+    is_kept = PROVIDER_ID.fullmatch(made.checkout_id) and PROVIDER_ID.fullmatch(made.payment_id or "x")
+    if not is_kept or len(made.url) > URL_MAX:
+        raise UnsafeStart("The provider named a checkout that cannot be kept; nobody is sent there.")
+    if made.status not in (Status.OPEN, Status.PROCESSING):
         raise NotPayable("This payment is no longer open.", "Try again in a moment.")
 
 

@@ -36,13 +36,22 @@ KNOWN: Final = "known"
 WAITING: Final = "waiting"
 FOREIGN: Final = "foreign"
 UNMATCHED: Final = "unmatched"
+TOO_MUCH: Final = "more_than_paid"
 _RANK: Final = (KNOWN, APPLIED, WAITING, FOREIGN, UNMATCHED)
 """What an event is, when its movements fared differently: the last of these."""
 
 
 def worst(outcomes: list[tuple[str, str]]) -> tuple[str, str]:
-    """Outcome and reason of an event from those of its movements."""
-    return max(outcomes, key=lambda outcome: _RANK.index(outcome[0]))
+    """Outcome and reason of an event from those of its movements, in their order.
+
+    That more went back than came in is so until a later movement of the event says otherwise.
+    """
+    kept = [
+        outcome
+        for number, outcome in enumerate(outcomes)
+        if outcome[1] != TOO_MUCH or (APPLIED, "") not in outcomes[number + 1 :]
+    ]
+    return max(kept, key=lambda outcome: _RANK.index(outcome[0]))
 
 
 def source_key(account_id: int, what: str, name: str) -> str:
@@ -163,9 +172,21 @@ def _returned(payment: ProviderPayment, movement: Movement) -> tuple[str, str]:
 
 
 def _balanced(payment: ProviderPayment) -> tuple[str, str]:
-    """Never did more leave than came in; where the provider says so, a person must look."""
+    """Never did more leave than came in; where the provider says so, a person must look.
+
+    Until it says otherwise: told in another order, what came back was only heard later.
+    """
     left = _lost(payment.returns) + _paid_back(payment.refunds)
-    return (UNMATCHED, "more_than_paid") if left > payment.amount_cents else (APPLIED, "")
+    if left > payment.amount_cents:
+        return UNMATCHED, TOO_MUCH
+    ProviderEvent.objects.filter(
+        tenant_id=payment.tenant_id,
+        account_id=payment.account_id,
+        payment_id=payment.payment_id,
+        state=UNMATCHED,
+        because=TOO_MUCH,
+    ).update(state=APPLIED, because="", applied_at=clock.now())
+    return APPLIED, ""
 
 
 def _in_force(returns: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from typing import Final
 
 from django.db import transaction
 
-from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
 from mahnwerk.gateways.payments import (
     PaymentProvider,
     PaymentState,
@@ -46,7 +45,6 @@ REVERSIBLE: Final = dt.timedelta(days=400)
 """A direct debit can be taken back for 13 months; older payments are not asked about."""
 UNKNOWN: Final = PaymentState("", Status.EXPIRED)
 """The provider knows no such payment or checkout."""
-FAILURES: Final = (AnswerUnknown, NotReached, AddressRefused, ProviderRefused, WebhookForged)
 
 
 @dataclass
@@ -98,7 +96,7 @@ def _one(book: OpenBook, account: ProviderAccount, on: dt.date) -> Reconciled:
     for step in STEPS:
         try:
             step(book, account, gateway, report)
-        except FAILURES as error:
+        except providers.FAILURES as error:
             report.is_complete = False
             report.notes.append(f"{step.__name__.strip('_')}: {type(error).__name__}")
     _balances(book, account, gateway, report)
@@ -131,7 +129,7 @@ def _balances(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider
         report.balances = provider_balances.fetch(book, account, gateway)
     except ProviderRefused as refusal:
         report.notes.append(f"fees and settlements are not known: the key may not list them ({refusal.code})")
-    except FAILURES as error:
+    except providers.FAILURES as error:
         report.is_complete = False
         report.notes.append(f"balances: {type(error).__name__}")
 

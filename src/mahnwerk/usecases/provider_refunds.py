@@ -16,7 +16,13 @@ from django.db.models import Sum
 
 from mahnwerk.formats import amounts
 from mahnwerk.gateways.outbound import AddressRefused, AnswerUnknown, NotReached
-from mahnwerk.gateways.payments import PaymentProvider, ProviderRefused, Refund, RefundRequest
+from mahnwerk.gateways.payments import (
+    PaymentProvider,
+    ProviderRefused,
+    Refund,
+    RefundRequest,
+    WebhookForged,
+)
 from mahnwerk.records import ids
 from mahnwerk.records.models import Case, ProviderAccount, ProviderPayment, ProviderRefund
 from mahnwerk.usecases import clock, provider_accounts, provider_movements
@@ -26,11 +32,8 @@ from mahnwerk.usecases.failpoints import reached
 from mahnwerk.usecases.opening import OpenBook
 
 REFERENCE: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
-OPEN_STATES: Final = (
-    ProviderRefund.State.NEW,
-    ProviderRefund.State.UNKNOWN,
-    ProviderRefund.State.PENDING,
-)
+UNANSWERED: Final = (ProviderRefund.State.NEW, ProviderRefund.State.UNKNOWN)
+OPEN_STATES: Final = (*UNANSWERED, ProviderRefund.State.PENDING)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def refund(
                 f"the refund {name!r} of this payment is about {row.amount_cents / 100:.2f}.",
                 "Use another reference for another refund.",
             )
-    if row.state in (ProviderRefund.State.NEW, ProviderRefund.State.UNKNOWN):
+    if row.state in UNANSWERED:
         ask(book, chosen, provider_accounts.gateway(chosen), row)
         row.refresh_from_db()
     return RefundMade(payment.payment_id, name, row.amount_cents, payment.currency, row.state, is_known)
@@ -134,10 +137,13 @@ def ask(book: OpenBook, account: ProviderAccount, gateway: PaymentProvider, row:
             )
         request = RefundRequest(row.key, payment.payment_id, row.amount_cents, payment.currency)
         made = made or gateway.refund(request)
-    except (AnswerUnknown, NotReached, AddressRefused):
+    except (AnswerUnknown, NotReached, AddressRefused, WebhookForged):
         return str(ProviderRefund.State.UNKNOWN)
     except ProviderRefused as refusal:
-        ProviderRefund.objects.filter(id=row.id).update(state=ProviderRefund.State.FAILED)
+        # Another process may have been told meanwhile that it is under way: that stands.
+        mine = ProviderRefund.objects.filter(id=row.id, state__in=UNANSWERED)
+        if not mine.update(state=ProviderRefund.State.FAILED):
+            return str(ProviderRefund.objects.values_list("state", flat=True).get(id=row.id))
         note(book, "provider_refund_refused", detail={"refund_id": row.id, "code": refusal.code[:60]})
         return str(ProviderRefund.State.FAILED)
     reached("after refund")

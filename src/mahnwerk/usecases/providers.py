@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 BODY_BYTES_MAX: Final = 512_000
 NOT_NOW: Final = (NotReached, AnswerUnknown)
 """The provider could not be asked, or its answer did not arrive."""
+FAILURES: Final = (*NOT_NOW, AddressRefused, ProviderRefused, WebhookForged)
+"""It could not be asked, said no, or said what nobody can read."""
 PLACES: Final = {"new": 0, "unknown": 0, "open": 1, "processing": 2, "failed": 3, "expired": 3, "paid": 4}
 """How far a checkout has come; what is told late never takes it back."""
 
@@ -159,7 +161,7 @@ def completed(
             return _with_state(event, captured(book, account, gateway, intent)) if intent else event
         if event.payment_id and (event.needs_fetch or _is_early(account, event)):
             return _with_state(event, gateway.fetch(event.payment_id))
-    except (*NOT_NOW, ProviderRefused) as error:
+    except FAILURES as error:
         log.info(
             "provider account %s: state of a payment not fetched (%s)", account.key, type(error).__name__
         )

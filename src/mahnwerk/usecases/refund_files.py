@@ -124,6 +124,7 @@ def _payable(book: OpenBook, waiting: list[Refund], day: dt.date) -> tuple[list[
         last = max(day, clock.today(), told.aggregate(last=Max("effective_on"))["last"] or day)
         problems = decided(book, last, load.book(book.tenant_id, case_ids=case_ids, on=last)).replay.problems
         gone = set(problems.select("case_id", "fact_no").iter_rows())
+    known = records.details_of(waiting)
     chosen, skipped = [], []
     for row in waiting:
         if (row.case_id, row.fact_no) in undone:
@@ -131,7 +132,7 @@ def _payable(book: OpenBook, waiting: list[Refund], day: dt.date) -> tuple[list[
             skipped.append(f"{row.end_to_end_id}: its fact was voided")
         elif (row.case_id, row.fact_no) in gone:
             skipped.append(f"{row.end_to_end_id}: the credit is gone; refund cancel {row.end_to_end_id}")
-        elif records.bank_details(row) is None:
+        elif row.id not in known:
             skipped.append(f"{row.end_to_end_id}: the person was erased")
         else:
             chosen.append(row)
@@ -140,12 +141,14 @@ def _payable(book: OpenBook, waiting: list[Refund], day: dt.date) -> tuple[list[
 
 def _entries_payable(book: OpenBook, creditor: Creditor) -> tuple[list[EntryRefund], list[str]]:
     """Refunds of money nobody placed that may leave now, and why others may not."""
-    waiting = EntryRefund.objects.filter(
+    rows = EntryRefund.objects.filter(
         tenant_id=book.tenant_id, creditor_id=creditor.id, file__isnull=True, undone_on__isnull=True
     )
+    waiting = list(rows.select_related("entry").order_by("end_to_end_id"))
+    known = records.details_of(waiting)
     chosen, skipped = [], []
-    for row in waiting.select_related("entry").order_by("end_to_end_id"):
-        if records.bank_details(row) is None:
+    for row in waiting:
+        if row.id not in known:
             skipped.append(f"{row.end_to_end_id}: the payer was erased")
         else:
             chosen.append(row)
@@ -194,9 +197,10 @@ def _bytes(
             tenant_id=book.tenant_id, id__in=[row.case_id for row in chosen if isinstance(row, Refund)]
         )
     }
+    known, execute_on = records.details_of(chosen), target_days_after(day, 1)
     transfers = []
     for row in chosen:
-        details = records.bank_details(row)
+        details = known.get(row.id)
         if details is None:
             raise BadInput(f"{message_id}: a person of this file was erased.", "It cannot be made again.")
         if isinstance(row, Refund):
@@ -210,7 +214,7 @@ def _bytes(
                 amount_cents=row.amount_cents,
                 name=details["name"],
                 iban=details["iban"],
-                execute_on=target_days_after(day, 1),
+                execute_on=execute_on,
                 text=text,
             )
         )

@@ -22,8 +22,17 @@ from mahnwerk.frames import FactKind
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
 from mahnwerk.records import refunds as records
-from mahnwerk.records.models import BankEntry, Case, EntryState, Fact, ProviderPayment, Refund, Tenant
-from mahnwerk.usecases import clock, four_eyes
+from mahnwerk.records.models import (
+    BankEntry,
+    Case,
+    EntryState,
+    Fact,
+    ProviderPayment,
+    ProviderRefund,
+    Refund,
+    Tenant,
+)
+from mahnwerk.usecases import clock, four_eyes, provider_refunds
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.cases import case_id_of, decided, viewing_day
 from mahnwerk.usecases.errors import BadInput, NotFound
@@ -141,7 +150,7 @@ def order(
             return view(known, row.case_reference, is_known=True)
         _check(book, row)
         cents = _within(row, credit_of(book, case_id, day), wanted)
-        account, approval = _account(book, row, iban, name, approved_by)
+        account, approval = _account(book, row, cents, iban, name, approved_by)
         warnings = _warnings(book, case_id, day)
         if dry_run:
             return _planned(row, wish, cents, account, day, warnings)
@@ -159,7 +168,19 @@ def credit_of(book: OpenBook, case_id: int, day: dt.date) -> int:
     for on in {day, max(day, last), max(day, clock.today())}:
         cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
         left.append(int(decided(book, on, cases).plan.balances["surplus_cents"].max() or 0))
-    return min(left)
+    return max(0, min(left) - _under_way(book, case_id))
+
+
+def _under_way(book: OpenBook, case_id: int) -> int:
+    """Refunds through a provider that no fact tells of yet: they may use the credit up any moment."""
+    asked = ProviderRefund.objects.filter(
+        tenant_id=book.tenant_id, payment__case_id=case_id, state__in=provider_refunds.OPEN_STATES
+    )
+    return sum(
+        row.amount_cents
+        for row in asked.select_related("payment")
+        if not row.payment.refunds.get(row.refund_id or "", {}).get("on")
+    )
 
 
 def _check(book: OpenBook, row: Case) -> None:
@@ -182,6 +203,12 @@ def _check(book: OpenBook, row: Case) -> None:
 
 def _within(row: Case, credit: int, wanted: int | None) -> int:
     cents = credit if wanted is None else wanted
+    if credit <= 0:
+        raise BadInput(
+            f"case {row.case_reference}: there is no credit that could be paid back.",
+            "A credit is what came in beyond what is owed; what was ordered before is used up: "
+            "`mahnwerk refund list`.",
+        )
     if not 0 < cents <= credit:
         raise BadInput(
             f"case {row.case_reference}: {_money(cents)} cannot be paid back of {_money(credit)}.",
@@ -191,19 +218,19 @@ def _within(row: Case, credit: int, wanted: int | None) -> int:
 
 
 def _account(
-    book: OpenBook, row: Case, iban: str, name: str, approved_by: str
+    book: OpenBook, row: Case, cents: int, iban: str, name: str, approved_by: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Where the money goes, and what the audit trail keeps of the second person."""
     person = load.persons(book.tenant_id, [row.id]).get(row.id)
     if person is None or person.payload is None:
         raise BadInput(f"case {row.case_reference}: the person was erased.", "Nothing can be sent to them.")
-    known = records.last_account(book.tenant_id, row.id) or _own_account(person)
+    known = records.last_account(book.tenant_id, row.id, cents) or _own_account(person)
     known = known if known is not None and is_iban(known["iban"]) else None
     wanted = iban.replace(" ", "").upper()
     if not wanted or (known is not None and wanted == known["iban"]):
         if known is None:
             raise BadInput(
-                f"case {row.case_reference}: no account is known to pay back to.",
+                f"case {row.case_reference}: no account is known from which {_money(cents)} came.",
                 "Name it with --iban and --name, and a second person with --approved-by.",
             )
         return known, {}

@@ -13,18 +13,22 @@ from typing import Any, Final
 
 import polars as pl
 from django.db import transaction
+from django.db.models import F
 
-from mahnwerk.frames import Book, FactKind, HeldReason
+from mahnwerk.frames import Book, DayPlan, FactKind, HeldReason
 from mahnwerk.kernel.accounts import TRUST_ROLES
+from mahnwerk.kernel.daily_run import decide
 from mahnwerk.kernel.facts import live_facts
+from mahnwerk.law import load_laws
 from mahnwerk.records import facts as fact_records
 from mahnwerk.records import load
-from mahnwerk.usecases import clock, four_eyes
+from mahnwerk.records.models import Decision, Fact
+from mahnwerk.usecases import clock, four_eyes, procedures
 from mahnwerk.usecases.audit import note
-from mahnwerk.usecases.cases import decided, viewing_day
 from mahnwerk.usecases.opening import OpenBook
 
 CODE: Final = "tolerance"
+CHUNK: Final = 5_000
 WAIT: Final = dt.timedelta(days=14)
 """So long after the last payment the debtor may still send the rest. Policy."""
 
@@ -41,33 +45,59 @@ class RestsReport:
     taken_back: int = 0
 
 
-def write_off(book: OpenBook, on: dt.date | None = None, *, dry_run: bool = False) -> RestsReport:
+def write_off(book: OpenBook, on: dt.date, *, dry_run: bool = False) -> RestsReport:
     """Write off what payments left short within the procedure's tolerance; run again, it changes nothing.
 
     Only claims a payment was made on, of cases in which nothing else is open, two weeks after the last
     payment, and never more than one person may give up. A creditor we collect for decides that himself.
     """
-    day = viewing_day(book, on)
-    report = RestsReport(day, dry_run)
+    report = RestsReport(on, dry_run)
     for shard in load.shards(book.tenant_id):
-        cases = load.book(book.tenant_id, case_range=shard, on=day)
-        rests, again = _rests(book, cases, day), _open_again(book, cases, day)
-        currencies = rests.join(cases.cases.select("case_id", "currency"), on="case_id")
-        for currency, cents in currencies.group_by("currency").agg(pl.col("amount_cents").sum()).iter_rows():
-            report.cents[currency] = report.cents.get(currency, 0) + cents
-        report.claims += rests.height
-        report.taken_back += again.height
-        told = [*_voids(again, day), *_write_offs(currencies, day)]
-        if told and not dry_run:
-            with transaction.atomic():
-                fact_records.append(book.tenant_id, told, recorded_at=clock.now())
-                note(book, "rests", on=day, detail={"claims": rests.height, "taken_back": again.height})
+        _look(book, load.book(book.tenant_id, case_range=shard, on=on), report)
     return report
 
 
-def _rests(book: OpenBook, cases: Book, on: dt.date) -> pl.DataFrame:
+def execute(book: OpenBook, on: dt.date) -> RestsReport:
+    """The same as part of the daily run: only cases that an earlier run held for so little, and cases in
+    which something happened since a rest of theirs was written off.
+    """
+    held = Decision.objects.filter(
+        tenant_id=book.tenant_id,
+        until_on=None,
+        outcome="held",
+        reason=HeldReason.WITHIN_TOLERANCE.value,
+        # What a run of this very day held, the next day looks at: a second run records nothing new.
+        from_on__lt=on,
+    )
+    given_up = Fact.objects.filter(
+        tenant_id=book.tenant_id, kind=FactKind.WRITE_OFF, code=CODE, case__last_fact_no__gt=F("fact_no")
+    )
+    wanted = {*held.values_list("case_id", flat=True), *given_up.values_list("case_id", flat=True)}
+    report, ordered = RestsReport(on, is_dry_run=False), sorted(wanted)
+    for start in range(0, len(ordered), CHUNK):
+        _look(book, load.book(book.tenant_id, case_ids=ordered[start : start + CHUNK], on=on), report)
+    return report
+
+
+def _look(book: OpenBook, cases: Book, report: RestsReport) -> None:
+    """Find and record what is to be given up, or taken back, in some cases; add it to the report."""
+    on = report.on
+    plan = decide(cases, load_laws(), on, procedures=procedures.of_book(book.place)).plan
+    rests, again = _rests(book, cases, plan, on), _open_again(cases, plan, on)
+    currencies = rests.join(cases.cases.select("case_id", "currency"), on="case_id")
+    for currency, cents in currencies.group_by("currency").agg(pl.col("amount_cents").sum()).iter_rows():
+        report.cents[currency] = report.cents.get(currency, 0) + cents
+    report.claims += rests.height
+    report.taken_back += again.height
+    told = [*_voids(again, on), *_write_offs(currencies, on)]
+    if told and not report.is_dry_run:
+        with transaction.atomic():
+            fact_records.append(book.tenant_id, told, recorded_at=clock.now())
+            note(book, "rests", on=on, detail={"claims": rests.height, "taken_back": again.height})
+
+
+def _rests(book: OpenBook, cases: Book, plan: DayPlan, on: dt.date) -> pl.DataFrame:
     """case_id, claim_id, amount_cents, before (write-offs of rests so far) of what may be given up."""
-    plan = decided(book, on, cases).plan
     live = live_facts(cases.facts, on)
     small = plan.held.filter(pl.col("reason") == HeldReason.WITHIN_TOLERANCE.value).select("case_id")
     own = cases.cases.filter(~pl.col("role").is_in([int(role) for role in TRUST_ROLES]).fill_null(False))
@@ -100,14 +130,14 @@ def _rests(book: OpenBook, cases: Book, on: dt.date) -> pl.DataFrame:
     )
 
 
-def _open_again(book: OpenBook, cases: Book, on: dt.date) -> pl.DataFrame:
+def _open_again(cases: Book, plan: DayPlan, on: dt.date) -> pl.DataFrame:
     """case_id, fact_no of rests written off whose claim has something open again."""
     live = live_facts(cases.facts, on).filter(
         (pl.col("kind") == int(FactKind.WRITE_OFF)) & (pl.col("code") == CODE)
     )
     if live.is_empty():
         return live.select("case_id", "fact_no")
-    balances = decided(book, on, cases).plan.balances.filter(pl.col("open_cents") > 0)
+    balances = plan.balances.filter(pl.col("open_cents") > 0)
     return live.join(balances, on="claim_id", how="semi").select("case_id", "fact_no").sort("case_id")
 
 

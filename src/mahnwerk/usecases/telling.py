@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,6 +109,8 @@ class _Finder:
     claims: Mapping[tuple[int, str], tuple[int, int]]
     cases: Mapping[tuple[int, str, str], int]
     currencies: Mapping[int, str]
+    given_up: dict[int, dict[str, tuple[dt.date, int]]] = field(default_factory=dict)
+    """Case → what the rows so far give up in it: source key → day and cents."""
 
     @classmethod
     def of(cls, book: OpenBook, facts: pl.DataFrame, creditors: Creditors) -> _Finder:
@@ -203,7 +205,7 @@ class _Finder:
             )
         if kind == FactKind.COST_INCURRED:
             _check_cost(row)
-        if four_eyes.needs_second(self.book, case_id, kind, row["amount_cents"], row["effective_on"]):
+        if kind in four_eyes.KINDS and self._gives_up_too_much(row, kind, case_id):
             raise _Problem(
                 "kind",
                 kind.name.lower(),
@@ -211,6 +213,19 @@ class _Finder:
                 "so much is given up in this case that it takes two people; a file names none",
                 "Tell it by hand: mahnwerk fact add … --approved-by NAME.",
             )
+
+    def _gives_up_too_much(self, row: Mapping[str, Any], kind: FactKind, case_id: int) -> bool:
+        """Whether a row, with those before it, gives up more than one person may; a known one does not."""
+        key = source_key(self.creditor_ids[row["row_no"]] or 0, row["reference"])
+        told = self.given_up.setdefault(case_id, {})
+        if key in told or fact_records.numbers_of(self.book.tenant_id, [key]):
+            return False
+        Case.objects.select_for_update().get(tenant_id=self.book.tenant_id, id=case_id)
+        cents, on = row["amount_cents"], row["effective_on"]
+        if four_eyes.needs_second(self.book, case_id, kind, cents, on, told.values()):
+            return True
+        told[key] = on, cents
+        return False
 
     def undone(self, rows: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], Problems]:
         """The rows that undo another, with the number of the fact they undo."""
