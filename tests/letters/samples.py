@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -18,7 +19,9 @@ from mahnwerk.letters.model import (
     Party,
     Payment,
     PaymentPart,
+    PlannedInstalment,
     PlanOffer,
+    PlanTerms,
     Recipient,
     Registration,
     RunningPlan,
@@ -92,6 +95,8 @@ def letter(template: str = "payment_reminder", **changes: Any) -> Letter:
         return plan_reminder(**changes)
     if template == "debit_notice":
         return debit_notice(**changes)
+    if template == "plan_document":
+        return plan_document(**changes)
     items = changes.pop("items", (item(step=template),))
     base = Letter(
         template=template,
@@ -228,4 +233,49 @@ def disputed_statement(**changes: Any) -> Letter:
         Line("credit", -8_490, label="strittiger Teil, nicht gefordert", invoice_number="2026-1043"),
     )
     base = letter("statement_of_account", items=(part, whole, plain), lines=lines)
+    return replace(base, **changes)
+
+
+def plan_document(count: int = 4, rate_cents: int = 0, **changes: Any) -> Letter:
+    """The terms of a plan in equal instalments and a smaller last one; `rate_cents` of interest in each.
+
+    `terms`: changes of the terms themselves, as a mapping.
+    """
+    of_terms = changes.pop("terms", {})
+    item_of_plan = item("2026-0877", 60_000, interest_open_cents=931, costs_open_cents=110, is_demanded=False)
+    items = changes.pop("items", (replace(item_of_plan, step="plan_document"),))
+    open_cents = sum(each.open_cents for each in items)
+    each_cents = -(-open_cents // count) + rate_cents
+    left, made = open_cents, []
+    for number in range(1, count + 1):
+        amount = min(each_cents, left + rate_cents)
+        left -= amount - rate_cents
+        day = date(2026 + number // 12, number % 12 + 1, 1)
+        made.append(PlannedInstalment(number, day + timedelta(days=365), amount, rate_cents, left))
+    terms = PlanTerms(
+        starts_on=ON,
+        instalments=tuple(made),
+        open_cents=open_cents,
+        interest_cents=rate_cents * count,
+        total_cents=sum(one.amount_cents for one in made),
+        rate_ppm=40_000 if rate_cents else 0,
+        grace_days=7,
+        clauses=(
+            "no_fee", "pay_early", "no_acknowledgement", *(("due_on_default",) if count > 1 else ()),
+            "interest_as_agreed" if rate_cents else "no_interest",
+        ),
+        terms_hash=hashlib.sha256(b"terms").hexdigest(),
+        answer_by=ON + timedelta(days=30),
+        to_sign=True,
+    )  # fmt: skip
+    terms = replace(terms, **of_terms)
+    base = replace(
+        letter("statement_of_account"),
+        template="plan_document",
+        items=items,
+        lines=(),
+        as_of_on=ON,
+        demand_cents=terms.total_cents,
+        terms=terms,
+    )
     return replace(base, **changes)

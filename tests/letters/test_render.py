@@ -234,13 +234,32 @@ def strings_replaced(value: Any, keep: frozenset[str]) -> Any:
     return replace(value, **changes)
 
 
-CLOSED_FIELDS = "template language currency iban rf_reference component rule_id country bic step role"
+CLOSED_FIELDS = "template language currency iban rf_reference component rule_id country bic step role clauses"
 CLOSED = frozenset(CLOSED_FIELDS.split())
 
 
-def test_hostile_text_in_every_field_is_shown_as_it_is() -> None:
-    offer = samples.final_notice().offer
-    letter = strings_replaced(samples.agency_letter(portal_url="https://a.example", offer=offer), CLOSED)
+def hostile_plan() -> Letter:
+    agency = samples.agency_letter()
+    collected = {"mandate": "M-1", "creditor_identifier": "DE98", "account_end": "2051"}
+    return samples.plan_document(
+        terms={**collected, "clauses": ("direct_debit", "no_acknowledgement")},
+        sender=agency.sender,
+        role=agency.role,
+        creditor=agency.creditor,
+        registration=agency.registration,
+    )
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        samples.agency_letter(portal_url="https://a.example", offer=samples.final_notice().offer),
+        hostile_plan(),
+    ],
+    ids=["demand", "plan"],
+)
+def test_hostile_text_in_every_field_is_shown_as_it_is(letter: Letter) -> None:
+    letter = strings_replaced(letter, CLOSED)
     rendered = render(letter)
     shown = clean(HOSTILE)
     assert "[U+202E]" in shown

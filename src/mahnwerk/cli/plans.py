@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,6 +136,48 @@ def show(
         typer.echo("The case has no plan.")
     for view in views:
         show_plan(view)
+
+
+@app.command("document")
+def document(
+    case: CaseArgument,
+    out: Annotated[Path, typer.Option("--out", help="File to write: .txt = plain text, else PDF.")],
+    offer_id: Annotated[str, typer.Argument(help="Id of an offer kept with --save; else the plan.")] = "",
+    language: Annotated[str, typer.Option("--language", help="de or en; else the case's own.")] = "",
+    to_sign: Annotated[
+        bool | None,
+        typer.Option("--to-sign/--no-sign", help="A place for signatures; on an offer by itself."),
+    ] = None,
+    on: LastRunOption = None,
+    book: BookOption = "",
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the terms for the debtor: of a kept offer, or of the plan that runs. Nothing is sent.
+
+    Examples:
+
+        mahnwerk plan document 1-000042 --out plan.pdf
+        mahnwerk plan document 1-000042 Xy3kQ0a9 --out offer.pdf --language en
+    """
+    opened = open_book(book, actor)
+    from mahnwerk.usecases import plan_document
+
+    drawn = plan_document.draw(
+        opened,
+        case,
+        out,
+        offer_id=offer_id,
+        language=language,
+        to_sign=to_sign,
+        on=day_of(on),
+    )
+    if as_json:
+        output.emit_json(drawn)
+        return
+    what = f"offer {drawn.offer_id}" if drawn.offer_id else f"plan {drawn.plan_no}"
+    typer.echo(f"Terms of {what} of case {drawn.case_reference} written to {drawn.path}; nothing is sent.")
+    typer.echo(f"terms {drawn.terms_hash}")
 
 
 @app.command("list")
@@ -282,6 +325,9 @@ def show_offer(view: OfferView) -> None:
     if view.offer_id:
         typer.echo(
             f"Kept as offer {view.offer_id}: mahnwerk plan agree {view.case_reference} {view.offer_id}"
+        )
+        typer.echo(
+            f"For the debtor: mahnwerk plan document {view.case_reference} {view.offer_id} --out offer.pdf"
         )
     else:
         typer.echo("Nothing is recorded. Keep it with --save.")

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from mahnwerk.frames import FactKind
 from mahnwerk.kernel import calendar, plans
 
 CREDITORS_FAULT: Final = frozenset({"MD01", "MD02", "AM05", "AG01", "AG02", "FF05", "RC01"})
@@ -319,3 +320,29 @@ def actions(
         .select("case_id", "plan_id", "plan_code", "action")
         .sort("case_id", "plan_id")
     )
+
+
+def end_of(live: pl.DataFrame, case_id: int, plan_code: str) -> str:
+    """How a plan that no longer runs came to its end: broken, fulfilled, or ended (undone, or by another).
+
+    Parameters
+    ----------
+    live : FACTS in force
+    """
+    mine = live.filter(pl.col("case_id") == case_id)
+    agreed = mine.filter((pl.col("kind") == int(FactKind.PLAN_AGREED)) & (pl.col("code") == plan_code)).sort(
+        "fact_no"
+    )
+    if agreed.is_empty():
+        return "ended"  # the agreement was undone
+    start, number = agreed["effective_on"][0], agreed["fact_no"][0]
+    kinds, day = [int(kind) for kind in plans.ENDING], pl.col("effective_on")
+    ends = mine.filter(
+        pl.col("kind").is_in(kinds) & ((day > start) | ((day == start) & (pl.col("fact_no") > number)))
+    ).sort("effective_on", "fact_no")
+    if ends.is_empty():
+        return "ended"
+    kind, code = ends.row(0, named=True)["kind"], ends.row(0, named=True)["code"]
+    if kind == FactKind.PLAN_BROKEN:
+        return "broken"
+    return "fulfilled" if code == plans.FULFILLED else "ended"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
@@ -153,6 +153,23 @@ def terms_hash(instalments: Sequence[Instalment], wish: PlanWish) -> str:
         "clauses": sorted(wish.clauses),
     }
     return hashlib.sha256(json.dumps(terms, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def hash_of(values: Mapping[str, Any]) -> str:
+    """The hash of terms kept as plain values, as `as_json` gives them."""
+    wish = PlanWish(
+        open_cents=values["open_cents"],
+        per_month_cents=0,
+        first_due_on=date.min,
+        rate_ppm=values["rate_ppm"],
+        clauses=tuple(values["clauses"]),
+        grace_days=values["grace_days"],
+        covers=tuple(values["covers"]),
+    )
+    rows = [
+        Instalment(**{**one, "due_on": date.fromisoformat(one["due_on"])}) for one in values["instalments"]
+    ]
+    return terms_hash(rows, wish)
 
 
 def _interest(left_cents: int, rate_ppm: int, days: int) -> int:

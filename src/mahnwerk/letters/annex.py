@@ -282,10 +282,10 @@ def legal_rows(context: Context) -> tuple[tuple[str, str], ...]:
     rows.append((word("legal/ground"), "; ".join(_ground(context, item) for item in letter.items)))
     has_interest = any(item.interest_open_cents for item in letter.items)
     has_costs = any(item.costs_open_cents for item in letter.items)
-    rows.append(
-        (word("legal/interest"), word("legal/interest_text" if has_interest else "legal/interest_none"))
-    )
-    rows.append((word("legal/costs"), word("legal/costs_text" if has_costs else "legal/costs_none")))
+    if letter.terms is None:  # the terms of a plan say themselves what is owed; why, earlier letters did
+        told = "legal/interest_text" if has_interest else "legal/interest_none"
+        rows.append((word("legal/interest"), word(told)))
+        rows.append((word("legal/costs"), word("legal/costs_text" if has_costs else "legal/costs_none")))
     data = [(word("legal/data"), " ".join(context.all("legal/data_text")))]
     data += [(word("legal/privacy"), clean(letter.sender.privacy))] if letter.sender.privacy else []
     registration = letter.registration

@@ -13,6 +13,7 @@ from typing import Final
 from mahnwerk.letters.address import address_lines, recipient_name
 from mahnwerk.letters.check_claims import Finding, claim_findings, debit_findings, debit_parts, plan_findings
 from mahnwerk.letters.check_link import link_findings
+from mahnwerk.letters.check_terms import terms_cents, terms_findings, terms_parts
 from mahnwerk.letters.formatting import clean, day_long, money
 from mahnwerk.letters.model import Letter, Rendered
 from mahnwerk.letters.reference import is_rf_reference, spaced
@@ -67,6 +68,7 @@ def check(letter: Letter, rendered: Rendered, *, by_post: bool = False, pay_page
         *link_findings(letter, rendered, pay_pages),
         *plan_findings(letter),
         *debit_findings(letter),
+        *terms_findings(letter),
         *_bureau(letter, lower, tone),
         *_amounts_shown(letter, text),
         *_required_words(letter, lower, tone),
@@ -108,6 +110,7 @@ def _parts(letter: Letter, text: str) -> Iterator[Finding]:
     if letter.is_demanding:
         needed["part.pay_by"] = day_long(letter.last_day, letter.language) if letter.last_day else ""
         needed["part.as_of"] = day_long(letter.as_of_on, letter.language)
+    needed |= terms_parts(letter)
     for rule, value in needed.items():
         name = rule.removeprefix("part.").replace("_", " ")
         if not value.strip():
@@ -179,6 +182,7 @@ def _figures(letter: Letter) -> Iterator[Finding]:
     """The figures must agree with each other before anybody is asked for them."""
     special = letter.debit.parts if letter.debit else letter.plan.missed if letter.plan else None
     total = sum(each.open_cents for each in (letter.demanded_items if special is None else special))
+    total += letter.terms.total_cents if letter.terms else 0
     if letter.demand_cents != total:
         yield _refuse("figure.demand", f"Demands {letter.demand_cents} cents, the items come to {total}.")
     if letter.is_demanding and letter.demand_cents <= 0:
@@ -284,6 +288,8 @@ def known_amounts(letter: Letter) -> frozenset[int]:
     if letter.plan:
         amounts.add(letter.plan.next_cents)
         amounts |= {cents for rate in letter.plan.missed for cents in (rate.amount_cents, rate.open_cents)}
+    if letter.terms:
+        amounts |= terms_cents(letter.terms) | {item.open_cents for item in letter.items}
     return frozenset(map(abs, amounts))
 
 
@@ -330,8 +336,8 @@ def _without_data(letter: Letter, text: str) -> str:
         parties += [letter.registration.authority_contact]
     parties += [item.invoice_number for item in letter.items] + [letter.case_reference, letter.portal_url]
     parties.append(letter.pay_url)
-    if letter.debit:
-        parties += [letter.debit.mandate, letter.debit.creditor_identifier]
+    for collected in (letter.debit, letter.terms):
+        parties += [collected.mandate, collected.creditor_identifier] if collected else []
     for value in sorted({clean(part) for part in parties if len(part.strip()) > 1}, key=len, reverse=True):
         text = _blanked(text, value)
     return text
@@ -354,6 +360,8 @@ def _required_words(letter: Letter, text: str, tone: Tone) -> Iterator[Finding]:
         needed += ["debt_advice", "dispute"]
     if letter.debit is not None:
         needed += ["dispute"]
+    if letter.terms is not None:
+        needed += ["debt_advice", "dispute"]
     if letter.triggers_default:
         needed += ["default"]
     if letter.is_third_party:

@@ -33,7 +33,8 @@ def claim_findings(letter: Letter) -> Iterator[Finding]:
     Findings for a demand before the due date (§ 271 Abs. 2 BGB), a cost on a claim this very letter puts in
     default (§§ 280 Abs. 2, 286 BGB), default interest from the due date or earlier or beyond the letter's
     day (§§ 187 Abs. 1, 286, 288 BGB), the lump sum asked of a consumer (§ 288 Abs. 5 BGB), and, from a
-    third party, interest or costs without their computation (§ 13a Abs. 1 Nr. 3, 5 RDG).
+    third party, interest or costs without their computation (§ 13a Abs. 1 Nr. 3, 5 RDG); the terms of a
+    plan rest on letters that showed it.
     """
     items = {item.invoice_number: item for item in letter.items}
     if letter.is_demanding and letter.template != "notice_before_due":
@@ -47,7 +48,7 @@ def claim_findings(letter: Letter) -> Iterator[Finding]:
         if letter.is_consumer and line.rule_id == "costs.late_payment_lump_sum":
             message = "Asks a consumer for the lump sum, which only others owe (§ 288 Abs. 5 BGB)."
             yield Finding("figure.lump_sum", True, message, "Void the cost, or correct the debtor's kind.")
-    if letter.is_third_party:
+    if letter.is_third_party and letter.terms is None:
         yield from _computation(letter)
 
 

@@ -10,6 +10,7 @@ from mahnwerk.letters.document import Box, Document, Section, Table
 from mahnwerk.letters.formatting import clean
 from mahnwerk.letters.giro import giro_payload
 from mahnwerk.letters.model import ATTACHMENT, LANGUAGES, TEMPLATES, Letter, LetterError
+from mahnwerk.letters.plan_document import covered_table, instalments_table, signing, terms_rows
 from mahnwerk.letters.wording import Wording, wording_for
 
 _SECTIONS = {
@@ -17,6 +18,7 @@ _SECTIONS = {
     "statement_of_account": ("pay", "hardship", "dispute", "contact"),
     "plan_reminder": ("pay", "replan", "dispute", "next", "contact"),
     "debit_notice": ("debit_wrong", "contact"),
+    "plan_document": ("pay", "missed", "change", "dispute", "contact"),
 }
 _DEMAND_SECTIONS = ("default", "offer", "pay", "hardship", "dispute", "next", "contact")
 
@@ -60,7 +62,7 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         items_note=context.one("items/apart") if apart else "",
         items_note_plain=context.one("items/below") if apart else "",
         sections=_sections(context),
-        pay_plain=context.wording.all("sections/pay/text", context.values, context.flags - {"giro"}),
+        pay_plain=context.wording.all(_pay_path(letter), context.values, context.flags - {"giro"}),
         pay_url=clean(letter.pay_url),
         pay_label=context.one("sections/pay/link") if letter.pay_url else "",
         pay_button=context.one("sections/pay/button") if letter.pay_url else "",
@@ -75,12 +77,22 @@ def compose(letter: Letter, wording: Wording | None = None) -> Document:
         footer=_footer(context),
         page_words=context.wording.texts["footer/page"][0].parts,
         wording_hash=context.wording.hash,
+        terms=terms_rows(context),
+        terms_title=context.one("terms/title") if letter.terms else "",
+        signing=signing(context),
     )
+
+
+def _pay_path(letter: Letter) -> str:
+    """How to pay what is asked for, or what was agreed."""
+    return f"sections/pay/{'text' if letter.terms is None else 'terms'}"
 
 
 def _tables(context: Context) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """Which tables stand on the first page and which behind it: short ones first, long ones apart."""
     letter = context.letter
+    if letter.terms is not None:
+        return (), (covered_table(context), instalments_table(context))
     table = (
         debits_table if letter.debit is not None else rates_table if letter.plan is not None else items_table
     )
@@ -118,6 +130,8 @@ def _guard(letter: Letter) -> None:
         raise LetterError(f"letter for {letter.case_reference}: a plan_reminder names missed instalments")
     if (letter.template == "debit_notice") != (letter.debit is not None and bool(letter.debit.parts)):
         raise LetterError(f"letter for {letter.case_reference}: a debit_notice names what is collected")
+    if (letter.template == "plan_document") != (letter.terms is not None and bool(letter.terms.instalments)):
+        raise LetterError(f"letter for {letter.case_reference}: a plan_document names its instalments")
     if letter.is_demanding and letter.last_day is None:
         raise LetterError(f"letter for {letter.case_reference}: demands money but names no day (pay_by)")
     if not recipient_name(letter.recipient):
@@ -156,6 +170,7 @@ def _box(context: Context) -> Box:
             ),
         )
     kind, day = ("pay", "until") if letter.is_demanding else ("open", "as_of")
+    kind, day = (kind, day) if letter.terms is None else ("terms", "terms_until")
     rows = [("holder", values["account_holder"]), ("iban", values["iban"])]
     rows += [("purpose", values["rf_reference"])]
     with_code = "giro" in context.flags
@@ -163,7 +178,7 @@ def _box(context: Context) -> Box:
         giro_payload(
             values["account_holder"],
             letter.sender.iban,
-            letter.demand_cents,
+            letter.terms.instalments[0].amount_cents if letter.terms else letter.demand_cents,
             letter.rf_reference,
             values["bic"],
         )
@@ -189,6 +204,7 @@ def _sections(context: Context) -> tuple[Section, ...]:
         if kind in ("pay", "hardship") and letter.demand_cents <= 0:
             continue
         path = f"steps/{letter.template}/next" if kind == "next" else f"sections/{kind}/text"
+        path = _pay_path(letter) if kind == "pay" else path
         paragraphs = (context.one(path),) if kind == "next" else context.all(path)
         shown.append(Section(kind, context.wording.word(f"sections/{kind}/title"), paragraphs))
     return tuple(shown)

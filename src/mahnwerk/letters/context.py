@@ -85,7 +85,7 @@ class Context:
             "email": bool(sender.email.strip()),
             "hours": bool(sender.hours.strip()),
             "person": bool(sender.contact_person.strip()),
-            "giro": letter.currency == "EUR" and letter.demand_cents > 0 and letter.debit is None,
+            "giro": letter.currency == "EUR" and letter.demand_cents > 0 and not _is_collected(letter),
             "annex": needs_annex(letter),
             "consumer_credit": letter.is_consumer_credit,
             "derivation": has_derivation(letter),
@@ -102,7 +102,24 @@ class Context:
             "plan_no_mandate": letter.plan is not None and letter.plan.why == "no_mandate",
             "debit_many": letter.debit is not None and len(letter.debit.parts) > 1,
         }
-        return frozenset(name for name, holds in truths.items() if holds)
+        return frozenset(name for name, holds in (truths | self._terms_flags()).items() if holds)
+
+    def _terms_flags(self) -> dict[str, bool]:
+        terms = self.letter.terms
+        if terms is None:
+            return {}
+        by_debit = "direct_debit" in terms.clauses
+        return {
+            "terms": True,
+            "offered": terms.answer_by is not None,
+            "deferral": terms.is_deferral,
+            "offer_even": terms.instalments[0].amount_cents == terms.instalments[-1].amount_cents,
+            "plan_may_end": "due_on_default" in terms.clauses,
+            "plan_interest": terms.interest_cents > 0,
+            "by_debit": by_debit and bool(terms.mandate),
+            "mandate_missing": by_debit and not terms.mandate,
+            "to_sign": terms.to_sign,
+        }
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -144,6 +161,7 @@ class Context:
             "day_count": self._day_count(),
         }
         values = dict.fromkeys(PLACEHOLDERS, "") | values | self._offer() | self._plan() | self._debit()
+        values |= self._terms()
         values["invoices"] = self.wording.one("phrases/invoices", values, self.flags)
         return values
 
@@ -200,7 +218,33 @@ class Context:
             "debit_on": day_long(debit.collect_on, language),
             "mandate": _unbroken(clean(debit.mandate)),
             "creditor_identifier": _unbroken(clean(debit.creditor_identifier)),
-            "account_end": debit.account_end,
+            "account_end": clean(debit.account_end),
+        }
+
+    def _terms(self) -> dict[str, str]:
+        terms, language = self.letter.terms, self.letter.language
+        if terms is None:
+            return {}
+        first, last = terms.instalments[0], terms.instalments[-1]
+        return {
+            "plan_agreed": day_long(terms.starts_on, language),
+            "plan_open": self.money(terms.open_cents),
+            "plan_interest": self.money(terms.interest_cents),
+            "plan_fee": self.money(0),
+            "plan_rate": percent(terms.rate_ppm, language),
+            "plan_grace": self._count(terms.grace_days),
+            "terms_hash": clean(terms.terms_hash),
+            "offer_count": self._count(len(terms.instalments)),
+            "offer_count_first": self._count(len(terms.instalments) - 1),
+            "offer_instalment": self.money(first.amount_cents),
+            "offer_last_instalment": self.money(last.amount_cents),
+            "offer_first": day_long(first.due_on, language),
+            "offer_last": day_long(last.due_on, language),
+            "offer_total": self.money(terms.total_cents),
+            "offer_answer_by": day_long(terms.answer_by, language) if terms.answer_by else "",
+            "mandate": _unbroken(clean(terms.mandate)),
+            "creditor_identifier": _unbroken(clean(terms.creditor_identifier)),
+            "account_end": clean(terms.account_end),
         }
 
     def one(self, path: str) -> str:
@@ -231,6 +275,8 @@ def is_table_apart(letter: Letter) -> bool:
     """Whether the invoices are listed on the next page, so that what comes next and whom to ask stay on
     the first.
     """
+    if letter.terms is not None:
+        return True
     if letter.debit is not None:
         return len(letter.debit.parts) > ITEMS_ON_FIRST_PAGE
     if letter.plan is not None:
@@ -243,6 +289,14 @@ def is_table_apart(letter: Letter) -> bool:
     has_sums = any(item.interest_open_cents or item.costs_open_cents for item in letter.demanded_items)
     rows = count + (3 if has_sums else 0) + (letter.disputed_cents > 0)
     return count > ITEMS_ON_FIRST_PAGE or (letter.is_demanding and rows > room)
+
+
+def _is_collected(letter: Letter) -> bool:
+    """Whether we debit what the letter is about, so that nobody has to transfer it."""
+    terms = letter.terms
+    return letter.debit is not None or (
+        terms is not None and "direct_debit" in terms.clauses and bool(terms.mandate)
+    )
 
 
 def _unbroken(text: str) -> str:

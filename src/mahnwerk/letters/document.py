@@ -8,7 +8,8 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a title. kind: items, rates, debits, lines, interest or payments.
+    """A table with a title. kind: items, rates, debits, covered, instalments, lines, interest or
+    payments.
 
     align: one l or r per column.
     sums: label, amount and whether it is the total; printed below, over the last column.
@@ -25,8 +26,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its paragraphs. kind: default, offer, pay, replan, debit_wrong, contact, hardship,
-    dispute or next."""
+    """A heading and its paragraphs. kind: default, offer, pay, replan, debit_wrong, missed, change, contact,
+    hardship, dispute or next."""
 
     kind: str
     title: str
@@ -46,13 +47,23 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """Where two parties sign. place: label of the line for place and day."""
+
+    title: str
+    intro: str
+    place: str
+    names: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One letter, worded. Every string is plain text and already clean.
 
     items_note: where the table stands that has no room on page one; items_note_plain: the same without pages.
     pay_plain: how to pay where no code can be shown. pay_url: the page to pay on, "" = none; pay_label stands
     before it, pay_button upon it. attached: for e-mail only (the letter is attached). note: for paper only
-    (what stands on the next page).
+    (what stands on the next page). terms: label and text of each, of a plan; signing: None = nobody signs.
     """
 
     language: str
@@ -85,3 +96,6 @@ class Document:
     footer: tuple[tuple[str, ...], ...]
     page_words: tuple[str, ...]
     wording_hash: str
+    terms: tuple[tuple[str, str], ...] = ()
+    terms_title: str = ""
+    signing: Signing | None = None

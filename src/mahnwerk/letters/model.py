@@ -24,6 +24,7 @@ TEMPLATES: Final = (
     "statement_of_account",
     "plan_reminder",
     "debit_notice",
+    "plan_document",
 )
 """What a letter can be. Consumer, business and agency variants are chosen inside, by its fields."""
 DEMANDING: Final = (*TEMPLATES[:5], "plan_reminder")
@@ -274,6 +275,53 @@ class Debit:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedInstalment:
+    """An instalment as agreed. interest_cents: part of it; left_cents: what is still owed after it."""
+
+    number: int
+    due_on: date
+    amount_cents: int
+    interest_cents: int
+    left_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """The terms of an instalment plan or deferral, as hashed, for a `plan_document`.
+
+    starts_on: its first day, that of the offer. answer_by: until when an offer stands, None = it is agreed.
+    open_cents: owed on the first day, total_cents with the interest of the plan; a fee there is none.
+    clauses: ids of the whitelist. mandate, creditor_identifier, account_end: of the open mandate under which
+    the instalments are collected, "" = none. to_sign: print a place for day and signatures.
+    """
+
+    starts_on: date
+    instalments: tuple[PlannedInstalment, ...]
+    open_cents: int
+    interest_cents: int
+    total_cents: int
+    rate_ppm: int
+    grace_days: int
+    clauses: tuple[str, ...]
+    terms_hash: str
+    answer_by: date | None = None
+    mandate: str = ""
+    creditor_identifier: str = ""
+    account_end: str = ""
+    to_sign: bool = False
+
+    @property
+    def last_on(self) -> date:
+        """The day of the last instalment."""
+        return self.instalments[-1].due_on
+
+    @property
+    def is_deferral(self) -> bool:
+        """Whether all is paid on one day."""
+        return len(self.instalments) == 1
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """Everything one letter or e-mail says.
 
@@ -287,7 +335,8 @@ class Letter:
     pay_url: the page on which to pay online what the letter asks for, "" = none. grounds: of GROUNDS;
     `attachment` = the words travel as an e-mail that carries the PDF. plan: of a `plan_reminder`, which asks
     for its missed instalments only. debit: of a `debit_notice`, which asks for nothing: demand_cents is what
-    will be collected.
+    will be collected. terms: of a `plan_document`, which asks for nothing either: demand_cents is all that
+    the plan comes to, and the items are what it covers as of its first day.
     """
 
     template: str
@@ -321,6 +370,7 @@ class Letter:
     grounds: frozenset[str] = frozenset()
     plan: RunningPlan | None = None
     debit: Debit | None = None
+    terms: PlanTerms | None = None
 
     @property
     def last_day(self) -> date | None:

@@ -65,6 +65,14 @@ def text_twin(document: Document) -> str:
         out += [_wrapped(document.marketplace), ""]
     for table in document.annex:
         out += [*_table_lines(table), ""]
+    if document.terms:
+        out += [document.terms_title, "-" * len(document.terms_title)]
+        out += [_wrapped(f"{label}: {value}") for label, value in document.terms]
+        out += [""]
+    if document.signing:
+        signing = document.signing
+        out += [signing.title, "-" * len(signing.title), _wrapped(signing.intro), ""]
+        out += [line for name in signing.names for line in (f"{signing.place}: {'_' * 30}", name, "")]
     if document.legal:
         out += [document.legal_title, "-" * len(document.legal_title)]
         out += [_wrapped(f"{label}: {value}") for label, value in document.legal]
@@ -128,6 +136,15 @@ def html_twin(document: Document) -> str:
     if document.marketplace:
         body.append(f"<p>{escape(document.marketplace)}</p>")
     body += [_table_html(table) for table in document.annex]
+    if document.terms:
+        terms = "".join(
+            f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.terms
+        )
+        body.append(f'<h2>{escape(document.terms_title)}</h2><dl class="url">{terms}</dl>')
+    if document.signing:
+        signing, place = document.signing, escape(document.signing.place)
+        body.append(f"<h2>{escape(signing.title)}</h2><p>{escape(signing.intro)}</p>")
+        body += [f"<p>{place}: {'_' * 30}<br>{escape(name)}</p>" for name in signing.names]
     if document.legal:
         legal = "".join(
             f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.legal

@@ -26,6 +26,7 @@ _PLACEHOLDERS = """
     offer_count offer_count_first offer_instalment offer_last_instalment offer_first offer_last offer_total
     offer_answer_by plan_agreed rate_due rate_count next_rate next_rate_due
     debit_on mandate creditor_identifier account_end
+    plan_open plan_interest plan_fee plan_rate plan_grace terms_hash
 """
 _FLAGS = """
     consumer business many own agency assignee marketplace third_party triggers_default triggers_some
@@ -33,6 +34,7 @@ _FLAGS = """
     derivation consumer_credit table_apart undemanded mixed legal_rate demanding disputed
     rates_many next_rate plan_may_end plan_ends_next plan_returned plan_no_mandate plan_paid_by_debtor
     debit_many privacy
+    terms offered deferral plan_interest by_debit mandate_missing to_sign
 """
 PLACEHOLDERS: Final = frozenset(_PLACEHOLDERS.split())
 FLAGS: Final = frozenset(_FLAGS.split())

@@ -2,6 +2,7 @@
 
 add(tenant_id, case_id, number, code, values, …) -> InstalmentPlan
 claims_of(tenant_id, plan_id) -> ids of the claims a plan covers
+known_when_agreed(plan) -> number of the last fact before the plan was agreed
 end_fact(plan, code, on, kind=PLAN_ENDED, again="") -> a row for records.facts.append
 """
 
@@ -9,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from mahnwerk.frames import FactKind
 from mahnwerk.records.models import Fact, Instalment, InstalmentPlan
+
+REPLACED: Final = ("replanned", "paused")
+"""Codes of the end of a plan that another takes the place of; written right before that one's agreement."""
 
 
 def add(
@@ -72,6 +76,16 @@ def claims_of(tenant_id: int, plan_id: int) -> list[int]:
         tenant_id=tenant_id, case_id=plan.case_id, kind=FactKind.PLAN_AGREED, code=plan.plan_code
     )
     return list(agreed.exclude(claim_id=None).order_by("fact_no").values_list("claim_id", flat=True))
+
+
+def known_when_agreed(plan: InstalmentPlan) -> int:
+    """Number of the last fact its terms were made of: before it was agreed, and before the end of the plan it
+    took the place of."""
+    mine = Fact.objects.filter(tenant_id=plan.tenant_id, case_id=plan.case_id)
+    agreed = mine.filter(kind=FactKind.PLAN_AGREED, code=plan.plan_code).order_by("fact_no")
+    first = agreed.values_list("fact_no", flat=True)[0]
+    ended = mine.filter(fact_no=first - 1, kind=FactKind.PLAN_ENDED, code__in=REPLACED).exists()
+    return first - 2 if ended else first - 1
 
 
 def end_fact(

@@ -78,7 +78,7 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
         badly = actions.filter(pl.col("action").is_in([action.value for action in ENDING_BADLY]))
         waiting = badly.join(stands, on=["case_id", "plan_code"], how="semi")
         due = actions.join(waiting, on=["case_id", "plan_code"], how="anti")
-        signed = _as_signed(book, due["plan_id"].to_list())
+        signed = as_signed(book, due["plan_id"].to_list())
         for row in due.filter(pl.col("plan_id").is_in(signed)).iter_rows(named=True):
             counts[row["action"]] += _carry_out(book, row, owed, loaded.facts, on)
         not_as_signed += _references(loaded, due.filter(~pl.col("plan_id").is_in(signed)))
@@ -95,7 +95,7 @@ def execute(book: OpenBook, on: dt.date) -> PlanRun:
     )
 
 
-def _as_signed(book: OpenBook, plan_ids: list[int]) -> list[int]:
+def as_signed(book: OpenBook, plan_ids: list[int]) -> list[int]:
     """Those of the plans whose rows have the hash that was agreed."""
     plans = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=plan_ids)
     return [plan.id for plan in plans.prefetch_related("instalments") if _hash_of(plan) == plan.terms_hash]

@@ -102,7 +102,9 @@ class PlanView:
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
+    """A plan solved for what is owed now, and what it leaves out."""
+
     case: Case
     offer: PlanOffer
     claim_ids: list[int]
@@ -174,7 +176,7 @@ def _asked(row: OfferRow) -> Ask:
     return Ask(**(asked | days))
 
 
-def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
+def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> Made:
     """Solve the plan for what is owed and undisputed on the day."""
     row = Case.objects.get(tenant_id=book.tenant_id, id=case_id)
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
@@ -209,7 +211,7 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> _Made:
         )
     except PlanRefused as error:
         raise BadInput(f"case {row.case_reference}: {error}") from error
-    return _Made(row, solved, claims["claim_id"].to_list(), left_out, row.last_fact_no)
+    return Made(row, solved, claims["claim_id"].to_list(), left_out, row.last_fact_no)
 
 
 def _is_able(case: Case, loaded: Book, day: dt.date) -> None:
@@ -273,17 +275,13 @@ def agree(
     """
     case_id, day = case_id_of(book, case), viewing_day(book, on)
     if offer_id:
-        row = _offer(book, case_id, offer_id)
-        if day > row.offered_on + OFFER_VALID or day < row.offered_on:
-            raise BadInput(f"the offer of {row.offered_on} does not bind on {day}.", "Make a new offer.")
-        made, start = _make(book, case_id, _asked(row), row.offered_on), row.offered_on
-        _same_terms(row, made)
-        _is_still_right(book, made, start, day)
+        row, made = binding(book, case_id, offer_id, day)
+        start = row.offered_on
     elif ask is not None:
         made, start = _make(book, case_id, ask, day), day
     else:
         raise BadInput("nothing to agree to.", "Name an offer, or say --per-month or --all-on.")
-    known = _running(book, case_id, day)
+    known = running(book, case_id, day)
     if known is not None:
         if known.terms_hash == made.offer.terms_hash and known.agreed_on == start:
             return _view(book, known, day, is_known=True)
@@ -295,14 +293,21 @@ def agree(
     return _view(book, _record(book, made, start, day, known), day)
 
 
-def _offer(book: OpenBook, case_id: int, offer_id: str) -> OfferRow:
+def binding(book: OpenBook, case_id: int, offer_id: str, day: dt.date) -> tuple[OfferRow, Made]:
+    """A kept offer that can be agreed to on a day; `BadInput` or `NotFound` says why it cannot."""
     found = OfferRow.objects.filter(tenant_id=book.tenant_id, case_id=case_id, public_id=offer_id).first()
     if found is None:
         raise NotFound(f"the case has no offer {offer_id!r}.", "`mahnwerk plan offer … --save` keeps one.")
-    return found
+    start = found.offered_on
+    if not start <= day <= start + OFFER_VALID:
+        raise BadInput(f"the offer of {start} does not bind on {day}.", "Make a new offer.")
+    made = _make(book, case_id, _asked(found), start)
+    _same_terms(found, made)
+    _is_still_right(book, made, start, day)
+    return found, made
 
 
-def _same_terms(row: OfferRow, made: _Made) -> None:
+def _same_terms(row: OfferRow, made: Made) -> None:
     if row.terms_hash == made.offer.terms_hash:
         return
     was, now = row.terms["open_cents"], made.offer.wish.open_cents
@@ -313,7 +318,7 @@ def _same_terms(row: OfferRow, made: _Made) -> None:
     )
 
 
-def _is_still_right(book: OpenBook, made: _Made, start: dt.date, day: dt.date) -> None:
+def _is_still_right(book: OpenBook, made: Made, start: dt.date, day: dt.date) -> None:
     """Refuse an offer that what happened after its day stands against, though it changed no figure of it."""
     loaded = load.book(book.tenant_id, case_ids=[made.case.id], on=day)
     _is_able(made.case, loaded, day)
@@ -333,14 +338,15 @@ def _is_still_right(book: OpenBook, made: _Made, start: dt.date, day: dt.date) -
         )
 
 
-def _running(book: OpenBook, case_id: int, day: dt.date) -> InstalmentPlan | None:
+def running(book: OpenBook, case_id: int, day: dt.date) -> InstalmentPlan | None:
+    """The plan of a case that is agreed and not ended on a day."""
     loaded = load.book(book.tenant_id, case_ids=[case_id], on=day)
     ids = terms.running(in_force(loaded, day), loaded.instalments)["plan_id"].unique().to_list()
     return InstalmentPlan.objects.filter(tenant_id=book.tenant_id, id__in=ids).order_by("-plan_no").first()
 
 
 def _record(
-    book: OpenBook, made: _Made, start: dt.date, day: dt.date, known: InstalmentPlan | None
+    book: OpenBook, made: Made, start: dt.date, day: dt.date, known: InstalmentPlan | None
 ) -> InstalmentPlan:
     case_id, at = int(made.case.id), clock.now()
     last = InstalmentPlan.objects.filter(tenant_id=book.tenant_id, case_id=case_id).order_by("-plan_no")
@@ -423,7 +429,11 @@ def _views(book: OpenBook, rows: Sequence[InstalmentPlan], day: dt.date) -> list
         for row in [row for row in rows if row.case_id in cases]:
             state = stand.get(row.id, {})
             found[row.id] = _as_view(
-                row, cases[row.case_id], state, reminded.get(row.id), state.get("state") or _ended(live, row)
+                row,
+                cases[row.case_id],
+                state,
+                reminded.get(row.id),
+                state.get("state") or plan_states.end_of(live, row.case_id, row.plan_code),
             )
     return [found[row.id] for row in rows]
 
@@ -448,25 +458,3 @@ def _as_view(
         reminded_on=reminded_on,
         not_collected_since=stand.get("uncollected_since"),
     )
-
-
-def _ended(live: pl.DataFrame, row: InstalmentPlan) -> str:
-    """How a plan that no longer runs came to its end."""
-    kinds = [int(kind) for kind in terms.ENDING]
-    mine = live.filter(pl.col("case_id") == row.case_id)
-    agreed = mine.filter(
-        (pl.col("kind") == int(FactKind.PLAN_AGREED)) & (pl.col("code") == row.plan_code)
-    ).sort("fact_no")
-    if agreed.is_empty():
-        return "ended"  # the agreement was undone
-    start, number = agreed["effective_on"][0], agreed["fact_no"][0]
-    day = pl.col("effective_on")
-    ends = mine.filter(
-        pl.col("kind").is_in(kinds) & ((day > start) | ((day == start) & (pl.col("fact_no") > number)))
-    ).sort("effective_on", "fact_no")
-    if ends.is_empty():
-        return "ended"
-    kind, code = ends.row(0, named=True)["kind"], ends.row(0, named=True)["code"]
-    if kind == FactKind.PLAN_BROKEN:
-        return "broken"
-    return "fulfilled" if code == terms.FULFILLED else "ended"
