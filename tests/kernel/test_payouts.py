@@ -98,6 +98,26 @@ def test_money_returned_after_its_payout_takes_its_fee_back() -> None:
     assert payout_postings(back, DAY)["is_reversal"].to_list() == [True]
 
 
+@pytest.mark.parametrize("back", [0, 4_000, 6_000])
+def test_a_payment_bears_its_fixed_fee_once(back: int) -> None:
+    """A late fact credits more of a payment that was paid out, perhaps after some or all of it went back."""
+    terms = Terms(per_payment_cents=20, has_vat=False)
+    covered = [
+        move(6_000, is_covered=True),
+        move(-5_980, Entry.PAYOUT_PAID, case_id=None, fact_no=0, is_covered=True),
+    ]
+    covered += [move(-back, is_covered=True)] * bool(back)
+    more = settle(items(*covered, move(6_000)), terms, VAT, DAY)
+    assert (more.payment_count, more.fee_cents) == (0, 0)
+    other = settle(items(*covered, move(6_000), move(500, fact_no=2), move(1, case_id=2)), terms, VAT, DAY)
+    assert other.payment_count == 2, "another payment, and the same number in another case, are new"
+
+
+def test_a_payment_that_went_back_before_its_payout_bears_no_fee() -> None:
+    terms = Terms(per_payment_cents=20)
+    assert settle(items(move(6_000), move(-6_000)), terms, VAT, DAY).payment_count == 0
+
+
 def test_less_than_the_minimum_waits() -> None:
     assert settle(items(move(499)), Terms(minimum_cents=500), VAT, DAY).amount_cents == 0
     assert settle(items(move(500)), Terms(minimum_cents=500), VAT, DAY).amount_cents == 500
@@ -140,19 +160,28 @@ def test_over_many_payouts_nothing_is_lost_or_paid_twice(
 ) -> None:
     book: list[dict[str, Any]] = []
     liability = paid_out = fees = 0
+    charged: set[int] = set()
+    waiting: list[tuple[int, int]] = []  # payment and cents of what no payout covers yet
     for number, moves in enumerate(rounds):
         on = DAY + timedelta(days=20 * number)
         new = [
-            move(cents, entry, fact_no=10 * number + at, document_on=on - timedelta(days=days))
+            move(cents, entry, fact_no=at, document_on=on - timedelta(days=days))
             for at, (entry, cents, days) in enumerate(moves)
         ]
         liability += sum(cents for _, cents, _ in moves)
         book += new
+        waiting += [
+            (at, cents) for at, (entry, cents, _) in enumerate(moves) if entry is not Entry.SURPLUS
+        ]
         told = settle(items(*book), terms, VAT, on)
+        coming = {at for at, _ in waiting if sum(cents for other, cents in waiting if other == at) > 0}
+        assert told.payment_count == len(coming - charged)
         assert told.opening_cents + told.collected_cents + told.other_cents == liability
         assert settle(items(*reversed(book)), terms, VAT, on) == told
         if not told.amount_cents:
             continue
+        charged |= {at for at, cents in waiting if cents > 0}
+        waiting = []
         rows = payout_postings(told, on)
         book = [row | {"is_covered": True} for row in book]
         for row in rows.iter_rows(named=True):

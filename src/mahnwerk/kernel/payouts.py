@@ -94,7 +94,7 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
 
     Everything no payout covers yet is taken in: collected money by component, what was returned (negative),
     bank charges and changes of debtors' credits. Fees are a share of each component and a fixed sum per
-    payment and per payout, with value added tax on top where the operator charges it. The reserve is a share
+    payment (once, however often a later fact changes what of it is the creditor's) and per payout, with value added tax on top where the operator charges it. The reserve is a share
     of the money that came in during the last days; it is computed anew each time, so what is older comes
     free by itself. What is below the minimum waits for the next time.
 
@@ -126,7 +126,7 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     by_entry = dict(new.group_by("entry").agg(pl.col("cents").sum()).iter_rows())
     parts = {word: int(by_entry.get(int(entry), 0)) for entry, word in COLLECTED.items()}
     other = int(new["cents"].sum()) - sum(parts.values())
-    count = _payments(new)
+    count = _payments(moves)
     shares = (
         ("principal", terms.principal_ppm),
         ("interest", terms.interest_ppm),
@@ -153,14 +153,17 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     )
 
 
-def _payments(new: pl.DataFrame) -> int:
-    """Payments of which something came to the creditor."""
-    sums = (
-        new.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
-        .group_by("case_id", "fact_no")
-        .agg(pl.col("cents").sum())
+def _payments(moves: pl.DataFrame) -> int:
+    """Payments of which something came to the creditor now for the first time: each is charged once, also if
+    more of it follows later, or if it was returned and came again.
+    """
+    collected = moves.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
+    is_new = ~pl.col("is_covered")
+    sums = collected.group_by("case_id", "fact_no").agg(
+        new=pl.col("cents").filter(is_new).sum(),
+        was_charged=(pl.col("is_covered") & (pl.col("cents") > 0)).any(),
     )
-    return sums.filter(pl.col("cents") > 0).height
+    return sums.filter((pl.col("new") > 0) & ~pl.col("was_charged")).height
 
 
 def _reserve(moves: pl.DataFrame, terms: Terms, on: date) -> int:
