@@ -39,7 +39,11 @@ def test_longer_accounts_get_zeros_and_debtors_one_digit_more() -> None:
         ("client: 1", "client: 0", "client: must be 1 to 99999, is 0"),
         ("consultant: 1001", "consultant: 12", "consultant: must be 1001 to 9999999"),
         ('"01-01"', '"13-01"', "fiscal_year_begins"),
-        ('"01-01"', '"02-29"', "chart.yaml:\n- fiscal_year_begins: '02-29' is no day that every year has; write"),
+        (
+            '"01-01"',
+            '"02-29"',
+            "chart.yaml:\n- fiscal_year_begins: '02-29' is no day that every year has; write",
+        ),
         ('"01-01"', '"02-30"', "'02-30' is no day that every year has"),
         ('"01-01"', '"04-31"', "'04-31' is no day that every year has"),
         ('"01-01"', '"1-1"', "'1-1' is no day that every year has"),

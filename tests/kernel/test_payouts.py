@@ -170,9 +170,7 @@ def test_over_many_payouts_nothing_is_lost_or_paid_twice(
         ]
         liability += sum(cents for _, cents, _ in moves)
         book += new
-        waiting += [
-            (at, cents) for at, (entry, cents, _) in enumerate(moves) if entry is not Entry.SURPLUS
-        ]
+        waiting += [(at, cents) for at, (entry, cents, _) in enumerate(moves) if entry is not Entry.SURPLUS]
         told = settle(items(*book), terms, VAT, on)
         coming = {at for at, _ in waiting if sum(cents for other, cents in waiting if other == at) > 0}
         assert told.payment_count == len(coming - charged)

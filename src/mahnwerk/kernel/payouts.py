@@ -93,10 +93,11 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     """Settle a creditor's account.
 
     Everything no payout covers yet is taken in: collected money by component, what was returned (negative),
-    bank charges and changes of debtors' credits. Fees are a share of each component and a fixed sum per
-    payment (once, however often a later fact changes what of it is the creditor's) and per payout, with value added tax on top where the operator charges it. The reserve is a share
-    of the money that came in during the last days; it is computed anew each time, so what is older comes
-    free by itself. What is below the minimum waits for the next time.
+    bank charges and changes of debtors' credits. Fees are a share of each component, a fixed sum per payment
+    (once, however often a later fact changes what of it is the creditor's) and one per payout, with value
+    added tax on top where the operator charges it. The reserve is a share of the money that came in during
+    the last days; it is computed anew each time, so what is older comes free by itself. What is below the
+    minimum waits for the next time.
 
     Parameters
     ----------
