@@ -94,7 +94,7 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
 
     Everything no payout covers yet is taken in: collected money by component, what was returned (negative),
     bank charges and changes of debtors' credits. Fees are a share of each component, a fixed sum per payment
-    (once, however often a later fact changes what of it is the creditor's) and one per payout, with value
+    (once, however often later facts change it) and one per payout, with value
     added tax on top where the operator charges it. The reserve is a share of the money that came in during
     the last days; it is computed anew each time, so what is older comes free by itself. What is below the
     minimum waits for the next time.
@@ -155,16 +155,17 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
 
 
 def _payments(moves: pl.DataFrame) -> int:
-    """Payments of which something came to the creditor now for the first time: each is charged once, also if
-    more of it follows later, or if it was returned and came again.
+    """Payments of which the creditor has something now, less those of which it had something before.
+
+    So each bears its fixed fee once, whatever later facts change: more of it is credited, it goes back and
+    comes again, or a new fact takes its place (a part was charged back). Negative if more went than came.
     """
-    collected = moves.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
-    is_new = ~pl.col("is_covered")
-    sums = collected.group_by("case_id", "fact_no").agg(
-        new=pl.col("cents").filter(is_new).sum(),
-        was_charged=(pl.col("is_covered") & (pl.col("cents") > 0)).any(),
+    sums = (
+        moves.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
+        .group_by("case_id", "fact_no")
+        .agg(now=pl.col("cents").sum(), before=pl.col("cents").filter("is_covered").sum())
     )
-    return sums.filter((pl.col("new") > 0) & ~pl.col("was_charged")).height
+    return int((sums["now"] > 0).sum()) - int((sums["before"] > 0).sum())
 
 
 def _reserve(moves: pl.DataFrame, terms: Terms, on: date) -> int:
