@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.formats import datev_checker
 
 from mahnwerk.formats.datev import (
     BATCH_ROWS,
@@ -19,6 +20,7 @@ from mahnwerk.formats.datev import (
     DatevError,
     cp1252_text,
     debtor_master,
+    header,
     posting_batch,
     quoted,
 )
@@ -77,6 +79,22 @@ def test_header_of_the_debtor_master_leaves_out_what_only_batches_have() -> None
     assert first.count(";") == 30
 
 
+@pytest.mark.parametrize("category", [16, 21])
+def test_the_header_of_the_published_samples(category: int) -> None:
+    """Field by field as on the page of DATEV's developer portal, with the sample's own values."""
+    batch = replace(BATCH, created_at=dt.datetime(2024, 1, 30, 14, 4, 40, 439_000, tzinfo=dt.UTC))
+    batch = replace(batch, fiscal_year_on=dt.date(2024, 1, 1), exported_by="", title="Buchungsstapel")
+    batch = replace(batch, first_on=dt.date(2024, 1, 1), last_on=dt.date(2024, 8, 31))
+    name, version = {16: ("Debitoren/Kreditoren", 5), 21: ("Buchungsstapel", 13)}[category]
+    published = {
+        16: '"EXTF";700;16;"Debitoren/Kreditoren";5;20240130140440439;;"RE";"";"";29098;55003;20240101;4;'
+        ';;"";"";;;;"";;"";;;"03";;;"";""',
+        21: '"EXTF";700;21;"Buchungsstapel";13;20240130140440439;;"RE";"";"";29098;55003;20240101;4;'
+        '20240101;20240831;"Buchungsstapel";"";1;0;0;"EUR";;"";;;"03";;;"";""',
+    }[category]
+    assert header(batch, category, name, version).replace('"Mahnwerk"', '""') == published
+
+
 def test_a_posting_row() -> None:
     data = posting_batch(rows({"text": 'Zahlung "bar"; Müller – ß €'}, {"is_final": True}), BATCH)
     names, row, final = lines(data)[1:]
@@ -92,9 +110,9 @@ def test_a_posting_row() -> None:
         "Belegfeld 1": "RE-26/0411",
         "Buchungstext": 'Zahlung "bar"; Müller – ß €',
         "Zusatzinformation - Art 1": "Aktenzeichen",
-        "Zusatzinformation - Inhalt 1": "M-000001",
+        "Zusatzinformation- Inhalt 1": "M-000001",
         "Zusatzinformation - Art 2": "Wertstellung",
-        "Zusatzinformation - Inhalt 2": "28.02.2026",
+        "Zusatzinformation- Inhalt 2": "28.02.2026",
         "Festschreibung": "0",
     }
     assert final[names.index("Festschreibung")] == "1"
@@ -207,3 +225,39 @@ def test_debtor_numbers_are_personal_accounts_and_unique(numbers: list[str], pro
     frame = pl.DataFrame([debtor(number=number) for number in numbers], schema=dict(DEBTOR_ROWS))
     with pytest.raises(DatevError, match=problem):
         debtor_master(frame, BATCH)
+
+
+def test_the_checker_finds_nothing_wrong_with_our_files() -> None:
+    assert datev_checker.read(posting_batch(rows({"text": 'Zahlung "bar"; Müller'}), BATCH)).problems == []
+    person = pl.DataFrame([debtor(last_name="Größler")], schema=dict(DEBTOR_ROWS))
+    assert datev_checker.read(debtor_master(person, BATCH)).problems == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (b"\r\n", b"\n", "CR LF"),
+        ("März".encode("cp1252"), b"M\x81rz", "Windows-1252"),
+        (b'"EXTF";700', b'"EXTF";510', "Versionsnummer: 510"),
+        (b'"EXTF"', b"EXTF", "Kennzeichen"),
+        (b';700;21;"Buchungsstapel";13;', b';700;21;"Buchungsstapel";5;', "version 5"),
+        (b";20260101;4;", b";20250101;4;", "is not in the year from"),
+        (b';"Mahnwerk"\r\n', b"\r\n", "30 fields instead of 31"),
+        (b"Belegfeld 1;", b"Beleg 1;", "other names"),
+        (b'1234,56;"S"', b'1234.56;"S"', "Umsatz"),
+        (b'1234,56;"S"', b'0,00;"S"', "Umsatz"),
+        (b'1234,56;"S"', b'1234,56;"X"', "Soll/Haben-Kennzeichen"),
+        (b'1234,56;"S"', b"1234,56;S", "Soll/Haben-Kennzeichen"),
+        (b";10001;1200;", b";100011;1200;", "neither 4 nor 5 digits"),
+        (b";0203;", b";0302;", "Belegdatum: 0302"),
+        (b";0203;", b";3002;", "Belegdatum: 3002"),
+        (b'"RE-26/0411"', b'"RE 26"', "Belegfeld 1"),
+        (b'"RE-26/0411"', b'"' + b"9" * 37 + b'"', "Belegfeld 1"),
+        (b';"Zahlung";', b';"' + b"x" * 61 + b'";', "Buchungstext"),
+        (b';"Zahlung";', b";Zahlung;", "Buchungstext"),
+    ],
+)
+def test_the_checker_sees_what_is_wrong(old: bytes, new: bytes, problem: str) -> None:
+    data = posting_batch(rows({}), BATCH)
+    assert old in data
+    assert problem in "; ".join(datev_checker.read(data.replace(old, new)).problems)

@@ -98,6 +98,42 @@ def test_money_returned_after_its_payout_takes_its_fee_back() -> None:
     assert payout_postings(back, DAY)["is_reversal"].to_list() == [True]
 
 
+@pytest.mark.parametrize("back", [0, 4_000])
+def test_a_payment_bears_its_fixed_fee_once(back: int) -> None:
+    """A late fact credits more of a payment that was paid out, perhaps after some of it went back."""
+    terms = Terms(per_payment_cents=20, has_vat=False)
+    covered = [
+        move(6_000, is_covered=True),
+        move(-5_980, Entry.PAYOUT_PAID, case_id=None, fact_no=0, is_covered=True),
+    ]
+    covered += [move(-back, is_covered=True)] * bool(back)
+    more = settle(items(*covered, move(6_000)), terms, VAT, DAY)
+    assert (more.payment_count, more.fee_cents) == (0, 0)
+    other = settle(items(*covered, move(6_000), move(500, fact_no=2), move(1, case_id=2)), terms, VAT, DAY)
+    assert other.payment_count == 2, "another payment, and the same number in another case, are new"
+
+
+def test_a_payment_that_is_charged_back_in_part_bears_its_fixed_fee_once() -> None:
+    """A provider's partial return voids the payment's fact, and another says what is left of it."""
+    terms = Terms(per_payment_cents=20, has_vat=False)
+    left = settle(items(move(6_000, is_covered=True), move(-6_000), move(4_500, fact_no=2)), terms, VAT, DAY)
+    assert (left.payment_count, left.fee_cents) == (0, 0)
+
+
+def test_a_payment_that_went_back_takes_its_fixed_fee_back() -> None:
+    terms = Terms(per_payment_cents=20, has_vat=False)
+    covered = [move(6_000, is_covered=True)]
+    gone = settle(items(*covered, move(-6_000)), terms, VAT, DAY)
+    assert (gone.payment_count, gone.fee_cents) == (-1, -20)
+    covered.append(move(-6_000, is_covered=True))
+    assert settle(items(*covered, move(6_000)), terms, VAT, DAY).payment_count == 1, "it came again"
+
+
+def test_a_payment_that_went_back_before_its_payout_bears_no_fee() -> None:
+    terms = Terms(per_payment_cents=20)
+    assert settle(items(move(6_000), move(-6_000)), terms, VAT, DAY).payment_count == 0
+
+
 def test_less_than_the_minimum_waits() -> None:
     assert settle(items(move(499)), Terms(minimum_cents=500), VAT, DAY).amount_cents == 0
     assert settle(items(move(500)), Terms(minimum_cents=500), VAT, DAY).amount_cents == 500
@@ -140,19 +176,26 @@ def test_over_many_payouts_nothing_is_lost_or_paid_twice(
 ) -> None:
     book: list[dict[str, Any]] = []
     liability = paid_out = fees = 0
+    collected: dict[int, int] = {}  # payment → cents of it so far
+    charged = 0
     for number, moves in enumerate(rounds):
         on = DAY + timedelta(days=20 * number)
         new = [
-            move(cents, entry, fact_no=10 * number + at, document_on=on - timedelta(days=days))
+            move(cents, entry, fact_no=at, document_on=on - timedelta(days=days))
             for at, (entry, cents, days) in enumerate(moves)
         ]
         liability += sum(cents for _, cents, _ in moves)
         book += new
+        for at, (entry, cents, _) in enumerate(moves):
+            collected[at] = collected.get(at, 0) + cents * (entry is not Entry.SURPLUS)
         told = settle(items(*book), terms, VAT, on)
+        in_force = sum(cents > 0 for cents in collected.values())
+        assert told.payment_count == in_force - charged, "each payment in force is charged once"
         assert told.opening_cents + told.collected_cents + told.other_cents == liability
         assert settle(items(*reversed(book)), terms, VAT, on) == told
         if not told.amount_cents:
             continue
+        charged = in_force
         rows = payout_postings(told, on)
         book = [row | {"is_covered": True} for row in book]
         for row in rows.iter_rows(named=True):
@@ -162,8 +205,7 @@ def test_over_many_payouts_nothing_is_lost_or_paid_twice(
         paid_out += told.amount_cents
         fees += told.fee_cents + told.vat_cents
         assert settle(items(*book), terms, VAT, on).amount_cents == 0, "nothing is paid twice"
-    collected = sum(cents for moves in rounds for _, cents, _ in moves)
-    assert collected == paid_out + fees + liability
+    assert sum(cents for moves in rounds for _, cents, _ in moves) == paid_out + fees + liability
 
 
 @pytest.mark.parametrize(

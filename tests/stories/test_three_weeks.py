@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from lxml import etree
+from tests.formats import datev_checker
 from tests.gateways.provider_server import Simulator
 from tests.stories.market import ORDINARY, Market, open_market, ordinary_cents, ordinary_invoice
 from tests.usecases import provider_worlds
@@ -20,6 +22,8 @@ from mahnwerk.usecases import (
     bank_import,
     bank_questions,
     clock,
+    journal,
+    journal_export,
     payouts,
     plans,
     provider_accounts,
@@ -56,6 +60,7 @@ def test_three_weeks(market: Market) -> None:
     the_third_week(market)
     the_sellers_are_paid(market)
     the_banks_and_the_books_agree(market)
+    the_accountant_gets_the_same_books(market)
     what_änne_owes_is_what_we_count_by_hand(market)
 
 
@@ -273,6 +278,33 @@ def the_banks_and_the_books_agree(market: Market) -> None:
     )
     # Of 40 invoices, 22 are paid: 15 ordinary ones, and those of Bert, Cora, Dora, Emil, Gustav and Ida.
     assert market.paid_count() == 15 + 2 + 5
+
+
+def the_accountant_gets_the_same_books(market: Market) -> None:
+    files = [
+        Path(file.path)
+        for file in journal_export.export(
+            market.book,
+            format="datev",
+            first_on=None,
+            last_on=None,
+            folder=market.book.place.folder / "datev",
+        )
+    ]
+    batch, debtors = (datev_checker.read(file.read_bytes()) for file in files)
+    assert (batch.problems, debtors.problems) == ([], [])
+    # Account by account, under the numbers of the chart; what is managed for others is a note beside them.
+    chart = journal_export.chart_of(market.book)
+    expected: dict[str, int] = defaultdict(int)
+    for row in journal.balance(market.book)["accounts"]:
+        if row["account"] not in ("receivable", "managed_claims", "managed_contra"):
+            expected[chart.number(row["account"])] += row["balance_cents"]
+    owed = {row["case_reference"]: row["principal_cents"] for row in journal.debtors(market.book)}
+    names = {row["Kurzbezeichnung"].strip('"'): row["Konto"] for row in debtors.rows}
+    assert len(names) == 11, "debtors of the shop, and of no seller"
+    expected |= {number: owed.get(case, 0) for case, number in names.items()}
+    assert batch.balances() == expected
+    assert sum(expected.values()) == 0
 
 
 def half_up(exact: Fraction) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -134,13 +135,24 @@ def _problems(data: Any) -> list[str]:
         value = data[key]
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
             said.append(f"{key}: must be {lowest} to {highest}, is {value!r}.")
-    if not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", str(data["fiscal_year_begins"])):
-        said.append(f'fiscal_year_begins: must be month and day, "01-01", is {data["fiscal_year_begins"]!r}.')
+    if not _is_day_of_every_year(str(data["fiscal_year_begins"])):
+        said.append(
+            f"fiscal_year_begins: {data['fiscal_year_begins']!r} is no day that every year has; write month "
+            'and day in quotes, such as "01-01".'
+        )
     if not re.fullmatch(r"\d{2}", str(data["skr"])):
         said.append(f'skr: must be two digits such as "03", is {data["skr"]!r}.')
     if not isinstance(data["accounts"], dict):
         return [*said, "accounts: must be a mapping of account to number."]
     return said + _account_problems(data["accounts"], length if isinstance(length, int) else 4)
+
+
+def _is_day_of_every_year(text: str) -> bool:
+    """Whether it is month and day, MM-DD; 29 February is not, as three of four years lack it."""
+    if not re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
+        return False
+    month, day = map(int, text.split("-"))
+    return 1 <= month <= 12 and 1 <= day <= monthrange(2025, month)[1]  # 2025: a common year
 
 
 def _account_problems(accounts: Mapping[str, Any], length: int) -> list[str]:

@@ -3,8 +3,8 @@
 Own writer: no kept library writes the format. Text in Windows-1252, fields divided by `;`, lines by CR LF;
 the first line is the header, the second names the columns. Equal input gives equal bytes.
 
-Sources: the format description of DATEV's developer portal (own knowledge, confidence B: no published sample
-was at hand to hold the files against; try the first file in the accountant's programme).
+Sources: the format description of DATEV's developer portal (names of columns and headers as in its samples,
+confidence B: no program of DATEV was at hand to read the files; try the first in the accountant's).
 """
 
 from __future__ import annotations
@@ -217,9 +217,9 @@ def posting_batch(rows: pl.DataFrame, batch: Batch) -> bytes:
         "Belegfeld 1": _text("document"),
         "Buchungstext": _text("text"),
         "Zusatzinformation - Art 1": pl.lit('"Aktenzeichen"'),
-        "Zusatzinformation - Inhalt 1": _text("case_reference"),
+        "Zusatzinformation- Inhalt 1": _text("case_reference"),
         "Zusatzinformation - Art 2": pl.lit('"Wertstellung"'),
-        "Zusatzinformation - Inhalt 2": pl.col("value_on").dt.strftime('"%d.%m.%Y"'),
+        "Zusatzinformation- Inhalt 2": pl.col("value_on").dt.strftime('"%d.%m.%Y"'),
         "Festschreibung": pl.col("is_final").cast(pl.Int8).cast(pl.String),
     }
     clean = rows.with_columns(

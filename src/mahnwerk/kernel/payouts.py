@@ -93,10 +93,11 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     """Settle a creditor's account.
 
     Everything no payout covers yet is taken in: collected money by component, what was returned (negative),
-    bank charges and changes of debtors' credits. Fees are a share of each component and a fixed sum per
-    payment and per payout, with value added tax on top where the operator charges it. The reserve is a share
-    of the money that came in during the last days; it is computed anew each time, so what is older comes
-    free by itself. What is below the minimum waits for the next time.
+    bank charges and changes of debtors' credits. Fees are a share of each component, a fixed sum per payment
+    (once, however often later facts change it) and one per payout, with value
+    added tax on top where the operator charges it. The reserve is a share of the money that came in during
+    the last days; it is computed anew each time, so what is older comes free by itself. What is below the
+    minimum waits for the next time.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     by_entry = dict(new.group_by("entry").agg(pl.col("cents").sum()).iter_rows())
     parts = {word: int(by_entry.get(int(entry), 0)) for entry, word in COLLECTED.items()}
     other = int(new["cents"].sum()) - sum(parts.values())
-    count = _payments(new)
+    count = _payments(moves)
     shares = (
         ("principal", terms.principal_ppm),
         ("interest", terms.interest_ppm),
@@ -153,14 +154,18 @@ def settle(items: pl.DataFrame, terms: Terms, vat_ppm: int, on: date) -> Settlem
     )
 
 
-def _payments(new: pl.DataFrame) -> int:
-    """Payments of which something came to the creditor."""
+def _payments(moves: pl.DataFrame) -> int:
+    """Payments of which the creditor has something now, less those of which it had something before.
+
+    So each bears its fixed fee once, whatever later facts change: more of it is credited, it goes back and
+    comes again, or a new fact takes its place (a part was charged back). Negative if more went than came.
+    """
     sums = (
-        new.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
+        moves.filter(pl.col("entry").is_in([int(entry) for entry in COLLECTED]))
         .group_by("case_id", "fact_no")
-        .agg(pl.col("cents").sum())
+        .agg(now=pl.col("cents").sum(), before=pl.col("cents").filter("is_covered").sum())
     )
-    return sums.filter(pl.col("cents") > 0).height
+    return int((sums["now"] > 0).sum()) - int((sums["before"] > 0).sum())
 
 
 def _reserve(moves: pl.DataFrame, terms: Terms, on: date) -> int:
