@@ -138,7 +138,7 @@ def test_a_payment_in_another_currency_keeps_it() -> None:
 def test_a_file_that_does_not_add_up_is_refused_whole() -> None:
     entry = ENTRY.format(amount="49.00", mark="CRDT", reversal="", details="")
     file = camt.read(message(entry))
-    assert "difference -100 cents" in file.problems[0]
+    assert "= 150,00 EUR, but the closing balance is 151,00 EUR (difference -1,00 EUR)" in file.problems[0]
     with pytest.raises(BankFileError, match="closing balance"):
         file.accepted()
 
