@@ -113,13 +113,8 @@ def add(
         if dry_run:
             transaction.set_rollback(True)
         elif is_new:
-            note(
-                book,
-                "fact_add",
-                on=day,
-                case_id=case_id,
-                detail={"fact_no": number, "kind": known.name.lower(), **approval},
-            )
+            detail = {"fact_no": number, "kind": known.name.lower(), **approval}
+            note(book, "fact_add", on=day, case_id=case_id, detail=detail)
     return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
 
 
