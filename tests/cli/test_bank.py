@@ -44,7 +44,7 @@ def test_parse_shows_a_file_that_must_not_be_booked_and_says_so(tmp_path: Path) 
     file = Bank(tmp_path, iban=IBAN).statement(Line(8490, "R-1"))
     file.write_text(file.read_text().replace("1084.90", "1084.91"))
     told = call("bank", "parse", str(file), code=1)
-    assert "(difference -1 cents)" in told["problems"][0]
+    assert "(difference -0,01 EUR)" in told["problems"][0]
     file.write_text("no bank file")
     assert "known layout" in call("bank", "parse", str(file), code=2)["error"]
     assert "cannot be read" in call("bank", "parse", str(tmp_path / "gone.xml"), code=2)["error"]

@@ -20,3 +20,9 @@ def test_every_command_and_every_command_of_a_group_is_on_it() -> None:
     assert {each.split()[0] for each in words} == set(COMMANDS)
     assert {"run", "fact add", "law interest", "payout", "payout list"} <= set(words)
     assert "fact" not in words
+
+
+def test_every_command_has_an_example_and_speaks_json() -> None:
+    for words, command in page.commands():
+        assert f"mahnwerk {words}" in command.help, f"{words}: --help shows no example"
+        assert "--json" in {option for one in command.params for option in one.opts}, words

@@ -138,7 +138,7 @@ def test_a_payment_in_another_currency_keeps_it() -> None:
 def test_a_file_that_does_not_add_up_is_refused_whole() -> None:
     entry = ENTRY.format(amount="49.00", mark="CRDT", reversal="", details="")
     file = camt.read(message(entry))
-    assert "difference -100 cents" in file.problems[0]
+    assert "= 149,00 EUR, but the closing balance is 150,00 EUR (difference -1,00 EUR)" in file.problems[0]
     with pytest.raises(BankFileError, match="closing balance"):
         file.accepted()
 
@@ -175,7 +175,7 @@ def test_pages_of_one_statement_are_each_checked() -> None:
         (15000, 20000),
         (20000, 25000),
     ]
-    with pytest.raises(BankFileError, match="opening 15000"):
+    with pytest.raises(BankFileError, match="opening 150,00 EUR"):
         camt.read(middle.replace(b"200.00", b"201.00")).accepted()
 
 

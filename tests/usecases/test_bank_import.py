@@ -33,7 +33,7 @@ from mahnwerk.records.models import (
     KnownPayer,
     MatchProposal,
 )
-from mahnwerk.usecases import bank_matching, bank_questions, books
+from mahnwerk.usecases import bank_import, bank_matching, bank_questions, books
 from mahnwerk.usecases.errors import BadInput, NotFound
 from mahnwerk.usecases.opening import OpenBook
 
@@ -109,8 +109,33 @@ def test_files_out_of_order_give_the_same_book_and_no_gap(tenant_id: int, tmp_pa
     assert take_in(book, files[2]).gaps == []
     report = take_in(book, files[0])
     assert [gap["difference_cents"] for gap in report.gaps] == [5]
+    assert report.gaps[0]["iban"] == f"{SHOP_IBAN[:4]}…{SHOP_IBAN[-4:]}"
     assert take_in(book, files[1]).gaps == []
     assert sorted(facts(tenant_id)) == [("PAYMENT_RECEIVED", 3950), ("PAYMENT_RECEIVED", 8490)]
+
+
+def test_a_look_before_the_import_counts_what_is_new_and_records_nothing(
+    tenant_id: int, tmp_path: Path
+) -> None:
+    shop(tenant_id, CLAIM, SECOND)
+    book, bank = open_book(tenant_id, tmp_path), Bank(tmp_path)
+    first = bank.statement(Line(8490, "RE-26-0411"), Line(700, "Miete", "Fremd", OTHER_IBAN))
+    second = bank.statement(Line(3950, "RE-26-0440", day="2026-03-04"), day="2026-03-04")
+
+    def looked(*files: Path) -> list[tuple[int, int]]:
+        return [(one.new, one.known) for one in bank_import.preview(book, files)]
+
+    assert looked(first, second, first) == [(2, 0), (1, 0), (0, 2)]
+    assert not BankAccount.objects.exists() and not BankStatement.objects.exists()
+    take_in(book, first)
+    assert looked(first, second) == [(0, 2), (1, 0)]
+    assert BankEntry.objects.count() == 2
+    second.write_text(second.read_text().replace("39.50", "39.51"))
+    with pytest.raises(BadInput, match="closing balance"):
+        bank_import.preview(book, [second])
+    elsewhere = Bank(tmp_path, iban=OTHER_IBAN).statement(Line(8490, "RE-26-0411"))
+    with pytest.raises(BadInput, match="belongs to no creditor"):
+        bank_import.preview(book, [elsewhere])
 
 
 def test_balances_that_do_not_add_up_refuse_the_whole_import(tenant_id: int, tmp_path: Path) -> None:
@@ -216,7 +241,9 @@ def test_money_of_another_currency_waits(tenant_id: int, tmp_path: Path) -> None
     text = file.read_text().replace("'EUR'", "'CHF'").replace("<Ccy>EUR", "<Ccy>CHF")
     file.write_text(text)
     assert take_in(book, file).matched.suspense == 1
-    assert not facts(tenant_id)
+    (question,) = bank_questions.suspense(book)
+    assert (question.reason, list(question.invoices)) == ("other_currency", [])
+    assert facts(tenant_id) == [("HOLD_SET", None)], "who may have paid is not dunned"
     with pytest.raises(BadInput, match="another currency"):
         bank_questions.confirm(book, 1, invoices=["RE-26-0411"])
 

@@ -108,6 +108,29 @@ def test_facts_find_their_case_or_say_which_is_missing(kiosk: Any, folder: Path)
     assert (take(kiosk, facts)[0].new_facts, take(kiosk, facts)[0].known) == (0, 2)
 
 
+def test_a_known_reference_with_other_content_is_rejected_not_dropped(kiosk: Any, folder: Path) -> None:
+    facts = folder / "kiosk-again.csv"
+    head = "Kundennummer;Rechnungsnummer;Ereignis;Datum;Betrag;Referenz;zu Referenz\n"
+    good = "K2;R-3;Zahlung;20.03.2026;10,00;C-1;\nK1;;Mahnsperre;20.03.2026;;C-2;\n"
+    back = "K2;R-3;Rücklastschrift;24.03.2026;;C-3;C-1\n"
+    facts.write_text(head + good + back, encoding="utf-8")
+    assert take(kiosk, facts)[0].new_facts == 3
+    facts.write_text(
+        head
+        + "K2;R-3;Zahlung;20.03.2026;11,00;C-1;\n"
+        + "K2;;Mahnsperre;21.03.2026;;C-2;\n"
+        + back
+        + "K2;R-3;Zahlung;20.03.2026;11,00;C-4;\n",
+        encoding="utf-8",
+    )
+    summary = take(kiosk, facts)[0]
+    assert (summary.new_facts, summary.known, summary.rejected) == (1, 1, 2)
+    assert "with another amount" in summary.reasons[0]
+    assert "with another case and effective_on" in summary.reasons[1]
+    assert "voided --voids" in summary.reasons[0]
+    assert len(Path(summary.rejects_file).read_text(encoding="utf-8-sig").splitlines()) == 3
+
+
 def test_an_empty_book_gets_a_stand_in_creditor(opened: Any, folder: Path) -> None:
     from mahnwerk.usecases import creditors
 

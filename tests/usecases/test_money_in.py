@@ -11,6 +11,7 @@ from tests.records import worlds
 from tests.usecases import plan_world
 from tests.usecases.plan_world import PlanWorld
 
+from mahnwerk.frames import FactKind
 from mahnwerk.records.models import AuditEntry, Fact
 from mahnwerk.usecases import cases, facts
 from mahnwerk.usecases.errors import BadInput
@@ -129,3 +130,24 @@ def test_zero_and_negative_amounts_are_no_payments(world: PlanWorld) -> None:
     for amount in ("0", "-5", "abc"):
         with pytest.raises(BadInput, match="cannot be read"):
             facts.add(world.book, world.reference, "payment_received", on=DAY, amount=amount)
+
+
+@pytest.mark.parametrize("kind", ["waiver", "compromise", "write_off"])
+def test_no_more_is_given_up_than_is_open(world: PlanWorld, kind: str) -> None:
+    owed = world.fact("hold_set", DAY).open_before_cents
+    shown = f"{owed // 100},{owed % 100:02d}"
+    with pytest.raises(BadInput, match=f"more than is open on {DAY}, {shown}"):
+        world.fact(kind, DAY, amount=f"{(owed + 1) // 100},{(owed + 1) % 100:02d}", approved_by="anna")
+    assert Fact.objects.filter(kind__in=[int(FactKind[kind.upper()])]).count() == 0
+    given = world.fact(kind, DAY, amount=shown, approved_by="anna", reference="G-1")
+    assert given.open_after_cents == 0
+    assert world.fact(kind, DAY, amount=shown, approved_by="anna", reference="G-1").is_known
+    with pytest.raises(BadInput, match="Nothing is owed there"):
+        world.fact(kind, DAY, amount="0,01", approved_by="anna")
+
+
+def test_what_is_given_up_of_a_claim_is_held_against_that_claim(tenant_id: int, tmp_path: Path) -> None:
+    world = plan_world.make(tenant_id, tmp_path, {"amount_cents": 5_000}, {"amount_cents": 30_000})
+    with pytest.raises(BadInput, match="more than is open"):
+        world.fact("waiver", DAY, amount="90", invoice_number="R-1")
+    world.fact("waiver", DAY, amount="50", invoice_number="R-1")

@@ -104,13 +104,31 @@ def test_no_unlawful_plan_and_none_of_nothing(
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("abc", "--per-month"), ("-5", "--per-month"), ("", "--per-month")]
+    ("text", "why"), [("abc", "--per-month"), ("-5", "--per-month"), ("", "what can be paid is not said")]
 )
 def test_unreadable_amounts(text: str, why: str) -> None:
     with pytest.raises(BadInput, match=why):
         read_ask(text)
     with pytest.raises(BadInput, match="--rate"):
         read_ask("50", rate="x")
+
+
+def test_an_income_alone_names_no_instalment() -> None:
+    with pytest.raises(BadInput, match="the income alone is a signal") as told:
+        read_ask("", income="0")
+    assert "--per-month" in told.value.remedy and "--all-on" in told.value.remedy
+
+
+def test_a_refusal_speaks_in_euros(world: PlanWorld) -> None:
+    with pytest.raises(BadInput, match="0,01 a month is below 5,00"):
+        offer(world, "0,01")
+
+
+def test_disputes_are_only_spoken_of_where_there_are_some(world: PlanWorld) -> None:
+    world.pays(DAY, "900")
+    with pytest.raises(BadInput, match="nothing is open") as told:
+        offer(world)
+    assert "disputed" not in told.value.remedy
 
 
 def test_disputed_claims_are_left_out_and_said(tenant_id: int, tmp_path: Path) -> None:
@@ -120,8 +138,9 @@ def test_disputed_claims_are_left_out_and_said(tenant_id: int, tmp_path: Path) -
     assert view.terms["covers"] == ["R-1"]
     assert view.not_covered == ["R-2: disputed"]
     world.fact("dispute_raised", DAY, invoice_number="R-1")
-    with pytest.raises(BadInput, match="nothing is open"):
+    with pytest.raises(BadInput, match="nothing is open") as told:
         offer(world)
+    assert "Settle what is disputed first" in told.value.remedy
 
 
 def test_a_later_claim_is_not_part_of_the_plan(world: PlanWorld) -> None:

@@ -11,7 +11,7 @@ from mahnwerk.cli import output
 from mahnwerk.cli.options import ActorOption, BookOption, JsonOption, open_book
 
 if TYPE_CHECKING:
-    from mahnwerk.usecases.bank_import import BankImport
+    from mahnwerk.usecases.bank_import import BankFileSummary, BankImport
 
 app = typer.Typer(help="Bank files: read, take in, see what is not placed.", no_args_is_help=True)
 _AccountOption = Annotated[str, typer.Option("--account", help="IBAN, where the file (CSV) does not say.")]
@@ -81,6 +81,9 @@ def import_(
     with_announcements: Annotated[
         bool, typer.Option("--with-announcements", help="Also take camt.052, camt.054 and MT942.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check files and accounts, count what is new; record nothing.")
+    ] = False,
     book: BookOption = "",
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -90,39 +93,50 @@ def import_(
     A file counts whole or not at all; the same or an overlapping file adds nothing twice. Ends with
     code 1 if a statement is missing in between or something is waiting for an answer.
 
-    Example:
+    Examples:
 
         mahnwerk bank import march.xml april.sta
+        mahnwerk bank import march.xml --dry-run
     """
     opened = open_book(book, actor)
     from mahnwerk.usecases import bank_import
 
-    report = bank_import.import_files(
-        opened, files, creditor=creditor, account=account, with_announcements=with_announcements
-    )
+    told = {"creditor": creditor, "account": account}
+    if dry_run:
+        found = bank_import.preview(opened, files, with_announcements=with_announcements, **told)
+        if as_json:
+            output.emit_json({"is_dry_run": True, "files": found})
+            return
+        _show_files("Nothing is recorded; this would be taken in", found)
+        return
+    report = bank_import.import_files(opened, files, with_announcements=with_announcements, **told)
     if as_json:
         output.emit_json(report)
     else:
-        columns = ["file", "format", "statements", "entries", "new", "known", "pending"]
-        output.table(
-            "Bank files",
-            columns,
-            [[getattr(one, name) for name in columns] for one in report.files],
-            right=columns[2:],
-        )
-        for one in report.files:
-            for text in one.warnings:
-                typer.echo(f"  {one.file}: {text}")
+        _show_files("Bank files", report.files)
         show_matched(report)
     if report.needs_person:
         raise typer.Exit(1)
+
+
+def _show_files(title: str, files: list[BankFileSummary]) -> None:
+    columns = ["file", "format", "statements", "entries", "new", "known", "pending"]
+    output.table(
+        title,
+        columns,
+        [[getattr(one, name) for name in columns] for one in files],
+        right=columns[2:],
+    )
+    for one in files:
+        for text in one.warnings:
+            typer.echo(f"  {one.file}: {text}")
 
 
 def show_matched(report: BankImport) -> None:
     """What is missing between statements, and what became of the entries."""
     for gap in report.gaps:
         typer.echo(
-            f"  account {gap['account']}: something is missing between {gap['after']} "
+            f"  account {gap['account']} ({gap['iban']}): something is missing between {gap['after']} "
             f"({output.date_text(gap['after_on'])}) and {gap['before']} "
             f"({output.date_text(gap['before_on'])}): "
             f"{output.money(gap['difference_cents'], gap['currency'])}"

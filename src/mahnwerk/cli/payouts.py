@@ -19,7 +19,7 @@ from mahnwerk.cli.options import (
 )
 from mahnwerk.cli.output import date_text, money
 
-app = typer.Typer(help="Pay creditors what was collected for them.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 CreditorOption = Annotated[str, typer.Option("--creditor", help="Only the creditor of this key.")]
 OUTCOMES = {
     "paid": "paid",

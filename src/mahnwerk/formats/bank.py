@@ -249,11 +249,25 @@ def _problem(statement: Statement) -> str:
     total = sum(entry.amount_cents for entry in booked)
     difference = statement.opening_cents + total - statement.closing_cents
     if difference:
+        opening, entries, sum_, closing, apart = (
+            _shown(cents, statement.currency)
+            for cents in (
+                statement.opening_cents,
+                total,
+                statement.opening_cents + total,
+                statement.closing_cents,
+                difference,
+            )
+        )
         return (
-            f"opening {statement.opening_cents} + entries {total} = {statement.opening_cents + total},"
-            f" but the closing balance is {statement.closing_cents} (difference {difference} cents)"
+            f"opening {opening} + entries {entries} = {sum_}, but the closing balance is {closing}"
+            f" (difference {apart})"
         )
     return ""
+
+
+def _shown(cents: int, currency: str) -> str:
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100},{abs(cents) % 100:02d} {currency}".strip()
 
 
 def _gaps(statements: Sequence[Statement]) -> Iterable[Gap]:

@@ -292,7 +292,8 @@ FACT_COLUMNS: Final = (
     Column("code", "text", ("Grund", "Code", "reason", "rule"),
            "A word of the closed list of its kind: reason of a hold, rule id of a cost.", "costs.bank_return_charge"),
     Column("reference", "text", ("Referenz", "Beleg", "Buchungsnummer", "Transaktions-ID", "transaction id"),
-           "Your key of the event. The same reference counts once, however often the file comes.", "B-7781"),
+           "Your key of the event. The same reference counts once, however often the file comes; with other content it is "
+           "refused.", "B-7781"),
     Column("voids_reference", "text", ("Storniert Referenz", "Hebt auf", "zu Referenz", "voids", "reverses"),
            "Reference of the fact this one undoes, such as the payment a bank return takes back.", "B-7702"),
 )  # fmt: skip

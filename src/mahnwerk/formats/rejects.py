@@ -24,7 +24,7 @@ CODES: Final = {
     "postcode": "not a postcode of the country",
     "order": "two dates in an order that cannot be",
     "contradiction": "two columns that cannot both be true",
-    "conflict": "the same invoice again, with other content",
+    "conflict": "the same invoice or reference again, with other content",
     "shape": "more cells than the header has columns, or a cell too long",
     "xml": "not XML that may be read",
     "pdf": "not a PDF with an invoice inside",

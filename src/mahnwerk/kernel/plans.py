@@ -109,8 +109,8 @@ def solve(
         if number > INSTALMENTS_MAX:
             fitting = -(-wish.open_cents // INSTALMENTS_MAX)
             raise PlanRefused(
-                f"with {wish.per_month_cents} cents a month it would run past {INSTALMENTS_MAX} months; "
-                f"about {fitting} cents a month would end it, or offer a deferral or a compromise"
+                f"with {_shown(wish.per_month_cents)} a month it would run past {INSTALMENTS_MAX} months; "
+                f"about {_shown(fitting)} a month would end it, or offer a deferral or a compromise"
             )
         due = next_working_day(plus_months(wish.first_due_on, number - 1))
         bearing = left if wish.bearing_cents is None else min(left, wish.bearing_cents)
@@ -172,6 +172,10 @@ def hash_of(values: Mapping[str, Any]) -> str:
     return terms_hash(rows, wish)
 
 
+def _shown(cents: int) -> str:
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100},{abs(cents) % 100:02d}"
+
+
 def _interest(left_cents: int, rate_ppm: int, days: int) -> int:
     denominator = 1_000_000 * DAYS_PER_YEAR
     return (left_cents * rate_ppm * max(0, days) + denominator // 2) // denominator
@@ -180,11 +184,12 @@ def _interest(left_cents: int, rate_ppm: int, days: int) -> int:
 def _check(wish: PlanWish, law: Law, on: date) -> None:
     if not 1 <= wish.open_cents <= PRINCIPAL_CENTS_MAX:
         raise PlanRefused(
-            f"open amount of {wish.open_cents} cents: there is nothing to pay, or too much to be true"
+            f"open amount of {_shown(wish.open_cents)}: there is nothing to pay, or too much to be true"
         )
     if wish.per_month_cents < min(INSTALMENT_CENTS_MIN, wish.open_cents):
         raise PlanRefused(
-            f"{wish.per_month_cents} cents a month is below {INSTALMENT_CENTS_MIN}: offer a deferral instead"
+            f"{_shown(wish.per_month_cents)} a month is below {_shown(INSTALMENT_CENTS_MIN)}, the least an "
+            "instalment may be: name more, or offer a deferral instead"
         )
     if wish.first_due_on > plus_months(on, INSTALMENTS_MAX):
         raise PlanRefused(

@@ -2,6 +2,7 @@
 
 ensure_account(tenant_id, account, creditor_id, *, at) -> account_id
 record_statement(tenant_id, account_id, head, entries, *, at) -> Recorded
+new_keys(tenant_id, account, head, entries) -> {entry_key}      what that would add; records nothing
 lock(tenant_id, entry_ids) -> bool                              whether all are open still
 lock_open(tenant_id, rows) -> {entry_id}                        those that are, with what they say now
 settle(tenant_id, entry_id, state, **columns) -> bool          compare and swap out of the open states
@@ -184,6 +185,20 @@ def record_statement(
         ]
         _insert(tenant_id, account_id, int(statement.id), fresh, at)
     return Recorded(int(statement.id), len(fresh), len(entries) - len(fresh))
+
+
+def new_keys(
+    tenant_id: int, account: str, head: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> set[bytes]:
+    """Keys of the entries `record_statement` would add to this account now; records nothing."""
+    tenancy.set_tenant(tenant_id)
+    contents = [_hash(tenant_id, content_text(entry)) for entry in entries]
+    token = account_token(tenant_id, account)
+    known = BankAccount.objects.filter(tenant_id=tenant_id, iban_token=token).first()
+    if known is None:
+        return set(_entry_keys(tenant_id, contents, {}))
+    keys = _entry_keys(tenant_id, contents, _twins_elsewhere(tenant_id, known.id, head, set(contents)))
+    return set(keys) - _known(tenant_id, known.id, keys)
 
 
 def _hash(tenant_id: int, text: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from django.db import connection, transaction
@@ -218,6 +218,31 @@ def numbers_of(tenant_id: int, keys: Sequence[str]) -> dict[str, tuple[int, int]
         rows = Fact.objects.filter(tenant_id=tenant_id, source_key__in=part)
         for key, case_id, fact_no in rows.values_list("source_key", "case_id", "fact_no"):
             found[hashes[bytes(key)]] = case_id, fact_no
+    return found
+
+
+_SAID: Final = (
+    "case_id",
+    "fact_no",
+    "kind",
+    "claim_id",
+    "effective_on",
+    "amount_cents",
+    "voids_fact_no",
+    "until_on",
+    "code",
+)
+
+
+def told_as(tenant_id: int, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """source_key → what the fact that is already there says: case, number and all that a row may tell."""
+    hashes = dict(zip(crypto.keyed_hashes(tenant_id, "source key", keys), keys, strict=True))
+    found: dict[str, dict[str, Any]] = {}
+    wanted = list(hashes)
+    for start in range(0, len(wanted), _KEYS_PER_QUERY):
+        part = wanted[start : start + _KEYS_PER_QUERY]
+        rows = Fact.objects.filter(tenant_id=tenant_id, source_key__in=part)
+        found.update({hashes[bytes(row["source_key"])]: row for row in rows.values("source_key", *_SAID)})
     return found
 
 

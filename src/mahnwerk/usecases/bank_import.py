@@ -83,6 +83,35 @@ def import_files(
     NotFound, BadInput
         No such file, not readable, balances that do not add up, an account of nobody in this book.
     """
+    accounts, read = _accepted(book, files, creditor, account)
+    summaries = [_Import(book, accounts, with_announcements).run(path, members) for path, members in read]
+    bank_details.join(book, _told)
+    matched = match_open(book, on=on)
+    return BankImport(summaries, gaps_of(book), matched)
+
+
+def preview(
+    book: OpenBook,
+    files: Sequence[Path],
+    *,
+    creditor: str = "",
+    account: str = "",
+    with_announcements: bool = False,
+) -> list[BankFileSummary]:
+    """What `import_files` would take in: read, balances and accounts checked, new entries counted.
+
+    Records nothing and matches nothing; it refuses what the import refuses.
+    """
+    accounts, read = _accepted(book, files, creditor, account)
+    counter = _Import(book, accounts, with_announcements, dry_run=True)
+    return [counter.run(path, members) for path, members in read]
+
+
+_Read = list[tuple[Path, list[tuple[str, BankFile]]]]
+
+
+def _accepted(book: OpenBook, files: Sequence[Path], creditor: str, account: str) -> tuple[_Accounts, _Read]:
+    """The files as read, each whole and of an account of the book."""
     accounts = _Accounts.of(book, creditor)
     read = [(path, parse(path, account=account)) for path in files]
     for path, members in read:
@@ -90,10 +119,7 @@ def import_files(
             _accept(name, told)
             for statement in told.statements:
                 accounts.find(statement.account, path.name)
-    summaries = [_Import(book, accounts, with_announcements).run(path, members) for path, members in read]
-    bank_details.join(book, _told)
-    matched = match_open(book, on=on)
-    return BankImport(summaries, gaps_of(book), matched)
+    return accounts, read
 
 
 def _accept(name: str, told: BankFile) -> None:
@@ -104,12 +130,16 @@ def _accept(name: str, told: BankFile) -> None:
 
 
 def gaps_of(book: OpenBook) -> list[dict[str, Any]]:
-    """Gaps in the balances of all accounts of the book, with the account's number."""
+    """Gaps in the balances of all accounts of the book, with the account's number and its IBAN, shortened."""
     return [
-        {"account": row.number, **gap}
+        {"account": row.number, "iban": _shortened(bank.iban_of(book.tenant_id, row)), **gap}
         for row in BankAccount.objects.filter(tenant_id=book.tenant_id).order_by("number")
         for gap in bank_read.gaps(book.tenant_id, row.id)
     ]
+
+
+def _shortened(account: str) -> str:
+    return f"{account[:4]}…{account[-4:]}" if len(account) > 10 else account
 
 
 def add_account(book: OpenBook, iban: str, creditor: str = "") -> int:
@@ -170,10 +200,9 @@ class _Accounts:
         plain = bank.compact(account)
         found = self.owners.get(plain, set()) or self.owners.get(plain.lstrip("0"), set())
         if len(found) != 1:
-            shown = f"{account[:4]}…{account[-4:]}" if len(account) > 10 else account
             problem = "belongs to no creditor of this book" if not found else "may be one of several accounts"
             raise BadInput(
-                f"{file}: account {shown} {problem}; nothing was taken in.",
+                f"{file}: account {_shortened(account)} {problem}; nothing was taken in.",
                 "Write the IBAN into the creditor's file, or: mahnwerk bank account IBAN --creditor KEY.",
             )
         iban, owner = next(iter(found))
@@ -195,10 +224,14 @@ def spellings(iban: str) -> set[str]:
 
 
 class _Import:
-    """Takes in one file."""
+    """Takes in one file after another, or only counts what is new in them (`dry_run`)."""
 
-    def __init__(self, book: OpenBook, accounts: _Accounts, with_announcements: bool) -> None:
+    def __init__(
+        self, book: OpenBook, accounts: _Accounts, with_announcements: bool, *, dry_run: bool = False
+    ) -> None:
         self.book, self.accounts, self.with_announcements = book, accounts, with_announcements
+        self.dry_run = dry_run
+        self.counted: set[bytes] = set()
 
     def run(self, path: Path, members: Sequence[tuple[str, BankFile]]) -> BankFileSummary:
         summary = BankFileSummary(path.name, format=", ".join(dict.fromkeys(f.format for _, f in members)))
@@ -210,6 +243,8 @@ class _Import:
             summary.warnings += [f"{name}: {text}" if len(members) > 1 else text for text in told.warnings]
             for statement in told.statements:
                 self._statement(told.format, statement, summary, path.name)
+        if self.dry_run:
+            return summary
         if not self.with_announcements and any(bank_details.has_parts(told) for _, told in members):
             crypto.keep_file(self.book.tenant_id, bank_details.KIND, content)
         if not summary.is_repeat:
@@ -227,6 +262,9 @@ class _Import:
             summary.warnings += [text] if text not in summary.warnings else []
             return
         iban, owner = self.accounts.find(statement.account, file)
+        if self.dry_run:
+            self._count(iban, _head(kind, statement), [_told(entry) for entry in booked], summary)
+            return
         at = clock.now()
         account_id = bank.ensure_account(self.book.tenant_id, iban, owner, at=at)
         recorded = bank.record_statement(
@@ -239,6 +277,14 @@ class _Import:
         told_until = statement.to_on or max(days, default=None)
         if told_until is not None:
             self._refresh_feeds(owner, told_until)
+
+    def _count(
+        self, iban: str, head: dict[str, Any], told: list[dict[str, Any]], summary: BankFileSummary
+    ) -> None:
+        fresh = bank.new_keys(self.book.tenant_id, iban, head, told) - self.counted
+        self.counted |= fresh
+        summary.new += len(fresh)
+        summary.known += len(told) - len(fresh)
 
     def _refresh_feeds(self, creditor_id: int | None, told_until: dt.date) -> None:
         """The bank spoke until this day: the creditor's bank feed is that fresh."""

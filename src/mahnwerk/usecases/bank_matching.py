@@ -24,6 +24,8 @@ from mahnwerk.usecases.opening import OpenBook
 
 SETTINGS: Final = matching.MatchSettings(books_part_payments=True)
 BACK: Final = ("return", "reversal")
+NAMED: Final = frozenset(("reference_found", "references_found", "case_named"))
+"""Reasons of the matcher that say the payer wrote the number down, whatever the sum."""
 
 
 @dataclass
@@ -154,7 +156,42 @@ def _match(book: OpenBook, on: dt.date, creditor_id: int | None, rows: Sequence[
     single = [match["payment_ids"][0] for match in unsure if len(match["payment_ids"]) == 1]
     _book(book, [again[payment] for payment in single if payment in again], by_id, case_of)
     # What was booked just now is open no more, so nothing is asked about it.
-    ask(book, list(_questions(unsure, by_id, case_of, known)))
+    foreign = _foreign(book, found.open, payments, known, unsure)
+    asked = [
+        Question(by_id[payment], "other_currency", case_of.get(claim_id or 0))
+        for payment, claim_id in foreign.items()
+    ]
+    left = [match for match in unsure if foreign.keys().isdisjoint(match["payment_ids"])]
+    ask(book, [*asked, *_questions(left, by_id, case_of, known)])
+
+
+def _foreign(
+    book: OpenBook,
+    claims: pl.DataFrame,
+    payments: pl.DataFrame,
+    known: pl.DataFrame,
+    unsure: Sequence[Mapping[str, Any]],
+) -> dict[int, int | None]:
+    """Payments that fit nothing since the claim is kept in another currency → the claim they name.
+
+    The claims are looked at as if they were in the payment's currency, so only what is named counts, never
+    a sum. None = no claim is named, and none is kept in that currency. Who has paid so is not dunned.
+    """
+    none = [i for match in unsure if not match["claim_ids"] for i in match["payment_ids"]]
+    waiting = payments.filter(pl.col("payment_id").is_in(none))
+    kept = claims["currency"].unique().to_list()
+    found: dict[int, int | None] = {}
+    for currency in waiting["currency"].unique().sort():
+        part, others = waiting.filter(currency=currency), claims.filter(pl.col("currency") != currency)
+        if currency not in kept:
+            found |= dict.fromkeys(part["payment_id"].to_list())
+        if others.is_empty():
+            continue
+        named = with_names(book, others, part, known).with_columns(currency=pl.lit(currency))
+        for match in matching.propose(part, named, known).iter_rows(named=True):
+            if NAMED.intersection(match["reasons"]):
+                found |= dict.fromkeys(match["payment_ids"], match["claim_ids"][0])
+    return found
 
 
 def _settled_matches(

@@ -72,7 +72,7 @@ def add(
     ------
     BadInput, NotFound
         Something is missing, too much, malformed, or not there; the reference names another event; more is
-        paid back than came in beyond what is owed. The message says what to do.
+        paid back than came in beyond what is owed, or given up than is open. The message says what to do.
     """
     known = _kind(kind)
     case_id = case_id_of(book, case)
@@ -95,26 +95,22 @@ def add(
     }
     if claim_id is not None and known in PAYS:
         fact["designated_claim_ids"] = [claim_id]
-    before, credit = _stand(book, case_id, day)
+    before, credit, given = _stand(book, case_id, day, claim_id)
     with transaction.atomic():
         Case.objects.select_for_update().get(tenant_id=book.tenant_id, id=case_id)
         approval = four_eyes.check(book, case_id, known, cents, day, approved_by)
         number, is_new = _append(book, case, fact)
         if is_new:
             _within_credit(known, cents, credit)
+            _within_open(known, cents, given, day)
         else:
             _same_event(book, case_id, number, fact, reference, on)
-        after, _ = _stand(book, case_id, day)
+        after, _, _ = _stand(book, case_id, day, claim_id)
         if dry_run:
             transaction.set_rollback(True)
         elif is_new:
-            note(
-                book,
-                "fact_add",
-                on=day,
-                case_id=case_id,
-                detail={"fact_no": number, "kind": known.name.lower(), **approval},
-            )
+            detail = {"fact_no": number, "kind": known.name.lower(), **approval}
+            note(book, "fact_add", on=day, case_id=case_id, detail=detail)
     return AddedFact(row.case_reference, number, known.name.lower(), not is_new, row.currency, before, after)
 
 
@@ -209,6 +205,17 @@ def _within_credit(kind: FactKind, cents: int | None, credit: int) -> None:
         )
 
 
+def _within_open(kind: FactKind, cents: int | None, owed: int, on: dt.date) -> None:
+    """Only what is owed can be given up; the rest would be in the records and mean nothing."""
+    if kind in (FactKind.WAIVER, FactKind.COMPROMISE, FactKind.WRITE_OFF) and (cents or 0) > owed:
+        raise BadInput(
+            f"{kind.name.lower()}: {_money(cents or 0)} are more than is open on {on}, {_money(owed)}.",
+            f"Give up {_money(owed)} at most, or name another day with --on."
+            if owed
+            else "Nothing is owed there; `mahnwerk statement` shows the case.",
+        )
+
+
 def _same_event(
     book: OpenBook, case_id: int, number: int, fact: dict[str, Any], reference: str, on: dt.date | None
 ) -> None:
@@ -231,10 +238,13 @@ def _money(cents: int) -> str:
     return f"{cents // 100},{cents % 100:02d}"
 
 
-def _stand(book: OpenBook, case_id: int, on: dt.date) -> tuple[int, int]:
-    """What is open in the case, and what came in beyond it."""
+def _stand(book: OpenBook, case_id: int, on: dt.date, claim_id: int | None) -> tuple[int, int, int]:
+    """What is open in the case, what came in beyond it, and what is open of the claim (None = the case)."""
     cases = load.book(book.tenant_id, case_ids=[case_id], on=on)
     balances = decided(book, on, cases).plan.balances
-    return int(balances["open_cents"].sum()), int(
-        balances.select(pl.col("surplus_cents").max().fill_null(0)).item()
+    mine = balances.filter(claim_id=claim_id) if claim_id is not None else balances
+    return (
+        int(balances["open_cents"].sum()),
+        int(balances.select(pl.col("surplus_cents").max().fill_null(0)).item()),
+        int(mine["open_cents"].sum()),
     )

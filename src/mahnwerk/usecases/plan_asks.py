@@ -36,12 +36,18 @@ def read_ask(
     Raises
     ------
     BadInput
-        An amount or a rate that cannot be read, or both ways to pay at once; the message names it.
+        An amount or a rate that cannot be read, or both ways to pay at once, or none; the message names it.
     """
     if all_on is not None and (per_month or first_on or with_pause):
         raise BadInput(
             "--all-on defers all of it to one day, so there is no instalment to name or to put off.",
             "Leave out --per-month, --first and --with-pause.",
+        )
+    if all_on is None and not per_month:
+        raise BadInput(
+            "what can be paid is not said"
+            + (": the income alone is a signal, no instalment." if income else "."),
+            "Add --per-month 50 for instalments, or --all-on DAY for a deferral.",
         )
     return Ask(
         per_month_cents=0 if all_on else _cents(per_month, "--per-month"),

@@ -186,7 +186,8 @@ def _make(book: OpenBook, case_id: int, ask: Ask, day: dt.date) -> Made:
         raise BadInput(
             f"case {row.case_reference}: nothing is open that a plan could be about"
             + (f" ({', '.join(left_out)})." if left_out else "."),
-            "Settle what is disputed first, or look at `mahnwerk statement`.",
+            ("Settle what is disputed first, or look" if "disputed" in " ".join(left_out) else "Look")
+            + f" at `mahnwerk statement {row.case_reference}`.",
         )
     clauses = (
         *(DEFERRED if ask.all_on else STANDARD),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,15 @@ class Told:
     rejects: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row of the file as a fact to record."""
+
+    row_no: int
+    reference: str
+    fact: dict[str, Any]
+
+
 @dataclass
 class _Problem(Exception):  # noqa: N818 - an answer about a row, not an accident
     column: str
@@ -55,31 +64,58 @@ def tell(
 
     Returns
     -------
-    Counts, and REJECTS for rows whose creditor, case or undone fact is not known.
+    Counts, and REJECTS for rows whose creditor, case or undone fact is not known, or whose reference stands
+    for another event.
     """
     if facts.is_empty():
         return Told(0, 0, empty(REJECTS))
     with transaction.atomic():
         finder = _Finder.of(book, facts, Creditors.of(book, file, creditor))
         plain, undoing, problems = _sorted_out(finder, facts)
-        added = fact_records.append(book.tenant_id, plain, recorded_at=at)
+        new, known = _append(book, plain, at, problems)
         later, more = finder.undone(undoing)
         problems += more
-        also = fact_records.append(book.tenant_id, later, recorded_at=at)
+        also, again = _append(book, later, at, problems)
         if dry_run:
             transaction.set_rollback(True)
-    new = int(added["is_new"].sum()) + int(also["is_new"].sum())
-    return Told(new, added.height + also.height - new, _rejects(problems))
+    return Told(new + also, known + again, _rejects(problems))
+
+
+def _append(book: OpenBook, rows: Sequence[_Row], at: dt.datetime, problems: Problems) -> tuple[int, int]:
+    """Record rows: how many are new, how many known; a name that stands for another event is a problem."""
+    added = fact_records.append(book.tenant_id, [row.fact for row in rows], recorded_at=at)
+    known = [row for row, is_new in zip(rows, added["is_new"], strict=True) if not is_new]
+    there = fact_records.told_as(book.tenant_id, [row.fact["source_key"] for row in known])
+    other = [(row, there[row.fact["source_key"]]) for row in known]
+    found = [(row.row_no, problem) for row, fact in other if (problem := _other_event(row, fact)) is not None]
+    problems += found
+    return len(rows) - len(known), len(known) - len(found)
+
+
+def _other_event(row: _Row, there: Mapping[str, Any]) -> _Problem | None:
+    """The known event says what is told now; another one under its name would be lost in silence."""
+    told = ("kind", "claim_id" if row.fact["claim_id"] else "case_id", "effective_on", "amount_cents")
+    told += ("voids_fact_no", "until_on", "code")
+    other = [name for name in told if there[name] != row.fact.get(name)]
+    if not other:
+        return None
+    words = " and ".join(name.removesuffix("_id").removesuffix("_cents") for name in other)
+    return _Problem(
+        "reference",
+        row.reference,
+        "conflict",
+        f"this reference is in the book as fact {there['fact_no']} with another {words}",
+        "Another event takes another reference; a wrong fact is undone by: "
+        f"mahnwerk fact add CASE voided --voids {there['fact_no']}.",
+    )
 
 
 Problems = list[tuple[int, _Problem]]
 
 
-def _sorted_out(
-    finder: _Finder, facts: pl.DataFrame
-) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]], Problems]:
+def _sorted_out(finder: _Finder, facts: pl.DataFrame) -> tuple[list[_Row], list[Mapping[str, Any]], Problems]:
     """Rows to record, rows that undo another, and rows that cannot be recorded."""
-    plain: list[dict[str, Any]] = []
+    plain: list[_Row] = []
     undoing: list[Mapping[str, Any]] = []
     problems: Problems = []
     for row in facts.iter_rows(named=True):
@@ -91,7 +127,7 @@ def _sorted_out(
         if row["voids_reference"]:
             undoing.append({**row, "made": made})
         else:
-            plain.append(made)
+            plain.append(_Row(row["row_no"], row["reference"], made))
     return plain, undoing, problems
 
 
@@ -227,11 +263,11 @@ class _Finder:
         told[key] = on, cents
         return False
 
-    def undone(self, rows: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], Problems]:
+    def undone(self, rows: list[Mapping[str, Any]]) -> tuple[list[_Row], Problems]:
         """The rows that undo another, with the number of the fact they undo."""
         keys = [source_key(self.creditor_ids[row["row_no"]] or 0, row["voids_reference"]) for row in rows]
         known = fact_records.numbers_of(self.book.tenant_id, keys)
-        made: list[dict[str, Any]] = []
+        made: list[_Row] = []
         problems: Problems = []
         for row, key in zip(rows, keys, strict=True):
             found = known.get(key)
@@ -245,7 +281,8 @@ class _Finder:
                 )
                 problems.append((row["row_no"], problem))
             else:
-                made.append({**row["made"], "voids_fact_no": found[1]})
+                fact = {**row["made"], "voids_fact_no": found[1]}
+                made.append(_Row(row["row_no"], row["reference"], fact))
         return made, problems
 
 
