@@ -149,11 +149,11 @@ def test_an_agency_pays_out_with_a_reserve_and_a_later_return(folder: Path, tmp_
     # A month later the reserve is free: no new money, no fee, no tax.
     later = call(folder, "payout", "--on", "2026-05-04", "--confirm-day")["rows"][0]
     assert [later[name] for name in ("opening_cents", *names)] == [1_000, 0, 0, 0, 0, 1_000]
-    # Then the payment comes back: the fee of 10 % goes back with its tax, the creditor owes the rest.
+    # Then the payment comes back: its fee goes back with its tax, the creditor owes the rest.
     call(folder, "fact", "add", "M-000001", "payment_returned", "--voids", "2", "--on", "2026-05-05")
     waits = call(folder, "payout", "--on", "2026-05-06")["rows"][0]
-    assert (waits["outcome"], waits["principal_cents"], waits["fee_cents"]) == ("waits", -4_928, -500)
-    assert (waits["vat_cents"], waits["available_cents"]) == (-95, -4_405)
+    assert (waits["outcome"], waits["principal_cents"], waits["fee_cents"]) == ("waits", -4_928, -530)
+    assert (waits["vat_cents"], waits["available_cents"]) == (-101, -4_369)
     (row,) = call(folder, "journal", "balance", "--all-tenants")["tenants"]
     assert (row["creditors_cents"], row["creditors_below_zero_cents"], row["ok"]) == (-5_000, 5_000, True)
     assert row["trust_bank_cents"] == row["owed_cents"] == 631 - 5_000
