@@ -68,6 +68,11 @@ def test_english() -> None:
     assert "Payout statement PO-1-000003" in said and "Reserve for possible returns" in said
 
 
+def test_more_payments_returned_than_new_are_no_number_below_zero() -> None:
+    labels = [label for label, _ in sums(replace(STATEMENT, payment_count=-1))]
+    assert "Gebühren (mehr zurück als neu, Zahlungen: 1)" in labels
+
+
 def test_lines_add_up_or_nothing_is_printed() -> None:
     assert sum(cents for _, cents in sums(STATEMENT)) == 118_485
     with pytest.raises(LetterError, match="do not add up"):

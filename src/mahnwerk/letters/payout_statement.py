@@ -31,6 +31,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Bank charges, debtors' credits, payments to yourself",
     ),
     "fee": ("Gebühren (Zahlungen: {})", "Fees (payments: {})"),
+    "fee_back": (
+        "Gebühren (mehr zurück als neu, Zahlungen: {})",
+        "Fees (more returned than new, payments: {})",
+    ),
     "vat": ("Umsatzsteuer {} %", "Value added tax {}%"),
     "reserve": ("Rücklage für mögliche Rückbuchungen", "Reserve for possible returns"),
     "amount": ("Auszahlung", "Paid out"),
@@ -108,7 +112,10 @@ def sums(statement: PayoutStatement) -> list[tuple[str, int]]:
         (_word("interest", said), said.interest_cents),
         (_word("costs", said), said.costs_cents),
         (_word("other", said), said.other_cents),
-        (_word("fee", said, said.payment_count), -said.fee_cents),
+        (
+            _word("fee_back" if said.payment_count < 0 else "fee", said, abs(said.payment_count)),
+            -said.fee_cents,
+        ),
         (_word("vat", said, rate), -said.vat_cents),
         (_word("reserve", said), -said.reserve_cents),
     ]
