@@ -55,3 +55,9 @@ def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
 def test_utf_16_and_latin_1_are_read() -> None:
     assert xml_door.parse('<?xml version="1.0" encoding="UTF-16"?><a>ß</a>'.encode("utf-16")).text == "ß"
     assert xml_door.parse('<?xml version="1.0" encoding="ISO-8859-1"?><a>ß</a>'.encode("latin-1")).text == "ß"
+
+
+def test_a_caller_who_expects_more_may_say_so() -> None:
+    with pytest.raises(XmlRefused, match="more than 4 tags"):
+        parse(b"<a><b/><b/><b/></a>", tags_max=4)
+    assert len(parse(b"<a><b/><b/><b/></a>", tags_max=5)) == 3

@@ -21,13 +21,13 @@ class XmlRefused(ValueError):  # noqa: N818 (says what the door did)
     """The bytes are not XML that may be read; the message says why and what to do."""
 
 
-def parse(data: bytes, *, bytes_max: int = BYTES_MAX) -> etree._Element:
+def parse(data: bytes, *, bytes_max: int = BYTES_MAX, tags_max: int = TAGS_MAX) -> etree._Element:
     """Parse one XML document and return its root element.
 
     Parameters
     ----------
     data : the file.
-    bytes_max : refuse longer files.
+    bytes_max, tags_max : refuse longer files, and those of more tags.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def parse(data: bytes, *, bytes_max: int = BYTES_MAX) -> etree._Element:
             "The XML file has a document type declaration (DOCTYPE). Such files can hide bombs and read "
             "other files, so none is read. Ask the sender for the file without it."
         )
-    if ascii_view.count(b"<") > TAGS_MAX:
-        raise XmlRefused(f"The XML file has more than {TAGS_MAX:,} tags. Split it.")
+    if ascii_view.count(b"<") > tags_max:
+        raise XmlRefused(f"The XML file has more than {tags_max:,} tags. Split it.")
     declared = _DECLARED.match(ascii_view.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe"))
     encoding = declared.group(1).decode().casefold() if declared else "utf-8"
     if encoding not in ENCODINGS:
