@@ -58,6 +58,6 @@ def test_utf_16_and_latin_1_are_read() -> None:
 
 
 def test_a_caller_who_expects_more_may_say_so() -> None:
-    with pytest.raises(XmlRefused, match="more than 4 tags"):
-        parse(b"<a><b/><b/><b/></a>", tags_max=4)
-    assert len(parse(b"<a><b/><b/><b/></a>", tags_max=5)) == 3
+    with pytest.raises(xml_door.XmlRefused, match="more than 4 tags"):
+        xml_door.parse(b"<a><b/><b/><b/></a>", tags_max=4)
+    assert len(xml_door.parse(b"<a><b/><b/><b/></a>", tags_max=5)) == 3

@@ -139,13 +139,21 @@ def propose(
     return _frame([*at_once, *board.groups, *leftovers(board)])
 
 
-def pointed_at(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-    """debtor_id of every debtor some evidence points to: the only ones whose names `propose` looks at."""
+def pointed_at(
+    payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame, *, with_slips: bool = True
+) -> pl.Series:
+    """debtor_id of every debtor some evidence points to: the only ones whose names `propose` looks at.
+
+    Parameters
+    ----------
+    with_slips : also by references a slip away. In dense numbers that is a hundred neighbours a payment, so
+        ask without for all payments first, and with for those that are `unsettled` then.
+    """
     payments, claims = _whole(payments, PAYMENTS), _whole(claims, OPEN_CLAIMS)
     settings = MatchSettings()
     pairs = pl.concat(
         [
-            reference_pairs(payments, claims),
+            reference_pairs(payments, claims) if with_slips else look_up(payments, claims).exact,
             amount_pairs(payments, claims, settings.tolerance_ppm, settings.tolerance_cents),
             known_pairs(payments, claims, known),
         ]
@@ -153,6 +161,12 @@ def pointed_at(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame
     by_claim = claims.join(pairs.select("claim_id").unique(), on="claim_id", how="semi")["debtor_id"]
     by_case = case_pairs(payments, claims)["debtor_id"]
     return pl.concat([by_claim, by_case]).unique().sort()
+
+
+def unsettled(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The payments that name no claim so plainly that `propose` looks no further."""
+    whole, owed = _whole(payments, PAYMENTS), _whole(claims, OPEN_CLAIMS)
+    return payments.join(plain(whole, owed, look_up(whole, owed), known), on="payment_id", how="anti")
 
 
 def _whole(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -79,8 +79,18 @@ def with_names(
 ) -> pl.DataFrame:
     """The claims with their debtors' names, decrypted where some evidence points to the debtor."""
     debtors = claims["debtor_id"].unique()
-    if debtors.len() > NAMES_AT_ONCE:
-        debtors = matching.pointed_at(payments, claims, known)
+    if debtors.len() <= NAMES_AT_ONCE:
+        return _named(book, claims, debtors)
+    first = matching.pointed_at(payments, claims, known, with_slips=False)
+    plainly = _named(book, claims, first)
+    left = matching.unsettled(payments, plainly, known)
+    more = matching.pointed_at(left, claims, known)
+    more = more.filter(~more.is_in(first.implode()))
+    theirs = pl.col("debtor_id").is_in(more.implode())
+    return pl.concat([plainly.filter(~theirs), _named(book, plainly.filter(theirs), more)])
+
+
+def _named(book: OpenBook, claims: pl.DataFrame, debtors: pl.Series) -> pl.DataFrame:
     names = {
         case_id: _name(person.payload)
         for case_id, person in load.persons(book.tenant_id, debtors.to_list()).items()
