@@ -22,6 +22,7 @@ TWO_SLIPS: Final = 2
 AMOUNT: Final = 1
 SURE_DIGITS: Final = 8
 
+PAYMENTS_AT_ONCE: Final = 5_000
 SAME_AMOUNT_MAX: Final = 10
 """More open claims of one amount than this (the 19.90 of every shop) say nothing without the payer."""
 NEAR_MAX: Final = 10
@@ -281,19 +282,20 @@ def amount_pairs(
     )
 
 
-def _of_the_name(payments: pl.DataFrame, claims: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _of_the_name(payments: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Claims of debtors with the payer's very name, for payments whose amount is common."""
-    rest = payments.join(found, on="payment_id", how="anti").filter(pl.col("name") != "")
+    rest = payments.join(known, on="payment_id", how="anti").filter(pl.col("name") != "")
     keyed = rest.select("payment_id", "currency", "amount_cents", key=name_key("name"))
-    same = keyed.join(
-        claims.select("claim_id", "currency", "open_cents", key=name_key("name")), on=["currency", "key"]
-    )
+    namesakes = claims.select("claim_id", "currency", "open_cents", key=name_key("name"))
     difference = pl.col("open_cents") - pl.col("amount_cents")
-    return (
-        same.filter(difference.is_between(-2, pl.col("open_cents") // 20))
+    found = [
+        part.join(namesakes, on=["currency", "key"])
+        .filter(difference.is_between(-2, pl.col("open_cents") // 20))
         .filter(pl.len().over("payment_id") <= SAME_AMOUNT_MAX)
         .select("payment_id", "claim_id")
-    )
+        for part in keyed.iter_slices(PAYMENTS_AT_ONCE)  # a name may be a thousand debtors'
+    ]
+    return pl.concat(found) if found else pl.DataFrame(schema={"payment_id": pl.Int64, "claim_id": pl.Int64})
 
 
 def _sums(claims: pl.DataFrame) -> pl.DataFrame:
