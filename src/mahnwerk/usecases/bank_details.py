@@ -15,7 +15,7 @@ from mahnwerk.formats import bank_file
 from mahnwerk.formats.bank import BankFile, Entry
 from mahnwerk.records import bank, bank_read, crypto
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankAccount, BankEntry, EntryState, MatchProposal
+from mahnwerk.records.models import BankAccount, BankEntry, EntryState
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.audit import note
 from mahnwerk.usecases.bank_booking import lift_hold
@@ -87,7 +87,7 @@ def _split(book: OpenBook, entry: EntryRow, parts: list[dict[str, Any]]) -> bool
         if not changed:
             return False
         lift_hold(book, entry.row)
-        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).delete()
+        bank.drop_proposals(book.tenant_id, [entry.row.id])
         bank.record_parts(book.tenant_id, entry.row, parts, at=clock.now())
         note(book, "bank_batch", detail={"entry": entry.row.entry_no, "parts": len(parts)})
     reached("batch split")

@@ -197,7 +197,7 @@ def ignore(book: OpenBook, entry_no: int) -> Answered:
         if not bank.settle(book.tenant_id, entry.row.id, EntryState.IGNORED, reason="by_hand"):
             raise BadInput(f"entry {entry_no} was placed by somebody else meanwhile.")
         lift_hold(book, entry.row)
-        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=entry.row.id).delete()
+        bank.drop_proposals(book.tenant_id, [entry.row.id])
         note(book, "match_ignore", detail={"entry": entry_no})
     return Answered([entry_no], "ignored")
 
@@ -244,7 +244,7 @@ def place(book: OpenBook, entry_no: int, what: str) -> Answered:
                 WRONG,
             )
         lift_hold(book, row)
-        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
+        bank.drop_proposals(book.tenant_id, [row.id])
         note(book, "bank_place", detail={"entry": entry_no, "what": what})
     return Answered([entry_no], str(state))
 

@@ -19,7 +19,7 @@ from django.db import transaction
 from mahnwerk.kernel.target_days import target_days_after
 from mahnwerk.records import bank
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, DebitOrder, DebitStatus, EntryState, MatchProposal
+from mahnwerk.records.models import BankEntry, DebitOrder, DebitStatus, EntryState
 from mahnwerk.usecases import debit_files
 from mahnwerk.usecases.bank_booking import lift_hold
 from mahnwerk.usecases.failpoints import reached
@@ -139,7 +139,7 @@ class Credits:
                 transaction.set_rollback(True)
                 return True
             lift_hold(book, row)
-            MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
+            bank.drop_proposals(book.tenant_id, [row.id])
         gone = {order.id for order in chosen.orders}
         for place, one in list(self.waiting.items()):
             if one.file_id == chosen.file_id and gone & {order.id for order in one.orders}:

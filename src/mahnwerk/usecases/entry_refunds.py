@@ -20,7 +20,6 @@ from mahnwerk.records.models import (
     Creditor,
     EntryRefund,
     EntryState,
-    MatchProposal,
     Tenant,
 )
 from mahnwerk.usecases import clock, four_eyes, refunds
@@ -200,7 +199,7 @@ def _record(
     )
     bank.settle(book.tenant_id, row.id, EntryState.IGNORED, reason=PAID_BACK, about_id=made.id)
     lift_hold(book, row)
-    MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
+    bank.drop_proposals(book.tenant_id, [row.id])
     return made
 
 

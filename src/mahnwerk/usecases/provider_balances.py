@@ -10,7 +10,7 @@ from django.db import transaction
 from mahnwerk.gateways.payments import BalanceKind, BalanceMovement, PaymentProvider
 from mahnwerk.records import bank
 from mahnwerk.records.bank_read import EntryRow
-from mahnwerk.records.models import BankEntry, EntryState, MatchProposal, ProviderAccount, ProviderBalance
+from mahnwerk.records.models import BankEntry, EntryState, ProviderAccount, ProviderBalance
 from mahnwerk.usecases import clock
 from mahnwerk.usecases.bank_booking import lift_hold
 from mahnwerk.usecases.opening import OpenBook
@@ -90,7 +90,7 @@ def settles(
         if not bank.settle(book.tenant_id, row.id, state, reason="settlement", about_id=chosen[0].id):
             return False
         lift_hold(book, row)
-        MatchProposal.objects.filter(tenant_id=book.tenant_id, entry_id=row.id).delete()
+        bank.drop_proposals(book.tenant_id, [row.id])
     settlements.remove(chosen)
     return True
 
